@@ -1,0 +1,366 @@
+//! What happens between two `next`s of a map: pulling inputs, sizing chunks, waiting, handing out.
+
+use super::Progress;
+use super::chunk::{ChunkOutput, ChunkResults};
+use super::runner::{Pending, Runner};
+use crate::error::TaskError;
+use crate::sync::{Deadline, contain};
+use crate::task::{Future, Need, WaitSet};
+use std::any::Any;
+use std::collections::VecDeque;
+use std::iter::Empty;
+use std::panic::resume_unwind;
+use std::time::Duration;
+
+/// Chunks in flight for each worker, where no window is asked for.
+const CHUNKS_PER_WORKER: usize = 4;
+/// How long an automatic chunk should take: long beside the cost of a task, short beside a person's patience.
+const CHUNK_TIME: Duration = Duration::from_micros(200);
+/// The longest automatic chunk; bounds what a sudden change of item time can do.
+const MOST_AUTOMATIC: usize = 8192;
+
+#[derive(Default)]
+pub(super) struct Options<'e> {
+    pub(super) chunksize: usize,
+    pub(super) buffersize: usize,
+    pub(super) timeout: Option<Duration>,
+    pub(super) item_timeout: Option<Duration>,
+    pub(super) unordered: bool,
+    pub(super) progress: Option<Box<dyn FnMut(Progress) + Send + 'e>>,
+}
+
+pub(super) struct Drive<'e, I: Iterator, R> {
+    pub(super) options: Options<'e>,
+    runner: Box<dyn Runner<'e, I::Item, R> + 'e>,
+    /// `None` once it has ended.
+    input: Option<I>,
+    total: Option<usize>,
+    /// `None` until the first pull.
+    deadline: Option<Deadline>,
+    flight: Flight<'e, R>,
+    current: Option<ChunkResults<R>>,
+    /// Items in the flight and in `current`.
+    ahead: usize,
+    handed_out: usize,
+    /// The next chunk's size, where it is automatic.
+    automatic: usize,
+    /// What the input's panic left; the next `next` passes it on.
+    panicked: Option<Box<dyn Any + Send>>,
+    ended: bool,
+}
+
+/// A chunk and its number of items.
+struct Chunk<'e, R> {
+    pending: Box<dyn Pending<R> + 'e>,
+    items: usize,
+}
+
+impl<R> crate::task::Sealed for Chunk<'_, R> {
+    fn target(&self) -> crate::task::Target<'_> {
+        self.pending.target()
+    }
+}
+
+/// Chunks that were submitted and not yet received.
+enum Flight<'e, R> {
+    Ordered(VecDeque<Chunk<'e, R>>),
+    Unordered(WaitSet<Chunk<'e, R>>),
+}
+
+impl<'e, R> Flight<'e, R> {
+    fn len(&self) -> usize {
+        match self {
+            Flight::Ordered(chunks) => chunks.len(),
+            Flight::Unordered(chunks) => chunks.unfinished(),
+        }
+    }
+
+    fn push(&mut self, chunk: Chunk<'e, R>) {
+        match self {
+            Flight::Ordered(chunks) => chunks.push_back(chunk),
+            Flight::Unordered(chunks) => chunks.push(chunk),
+        }
+    }
+}
+
+/// Whoever lets go of a map lets go of what has not begun.
+impl<R> Drop for Flight<'_, R> {
+    fn drop(&mut self) {
+        match self {
+            // The last first: what is at the front may be running, and the rest should not follow it.
+            Flight::Ordered(chunks) => chunks.iter().rev().for_each(|chunk| chunk.pending.stop()),
+            Flight::Unordered(chunks) => chunks.rest().for_each(|chunk| chunk.pending.stop()),
+        }
+    }
+}
+
+impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
+    pub(super) fn new(runner: Box<dyn Runner<'e, I::Item, R> + 'e>, input: I) -> Self {
+        let total = match input.size_hint() {
+            (low, Some(high)) if low == high => Some(low),
+            _ => None,
+        };
+        Drive {
+            options: Options::default(),
+            runner,
+            input: Some(input),
+            total,
+            deadline: None,
+            flight: Flight::Ordered(VecDeque::new()),
+            current: None,
+            ahead: 0,
+            handed_out: 0,
+            automatic: 1,
+            panicked: None,
+            ended: false,
+        }
+    }
+
+    /// The clock starts, and the window is filled.
+    pub(super) fn start(&mut self) {
+        self.begin();
+        self.top_up();
+    }
+
+    fn begin(&mut self) -> Deadline {
+        if self.deadline.is_none() && self.options.unordered {
+            self.flight = Flight::Unordered(WaitSet::empty());
+        }
+        *self.deadline.get_or_insert_with(|| Deadline::after(self.options.timeout))
+    }
+
+    pub(super) fn submit_all(&mut self) {
+        self.begin();
+        if self.options.chunksize == 0 {
+            // No item has been timed yet; enough chunks for every worker, whatever the size of the input.
+            let chunks = 16 * CHUNKS_PER_WORKER * self.runner.max_workers();
+            self.automatic = (self.total.unwrap_or(0) / chunks.max(1)).clamp(1, MOST_AUTOMATIC);
+        }
+        while self.submit_chunk(usize::MAX) {}
+    }
+
+    pub(super) fn into_futures(mut self) -> Vec<Future<R>> {
+        let limit = self.options.item_timeout;
+        self.input.take().into_iter().flatten().map(|item| self.runner.submit_one(item, limit)).collect()
+    }
+
+    // ------------------------------------------------------------------------------------------ pulling
+
+    fn room(&self) -> usize {
+        match self.options.buffersize {
+            0 if self.flight.len() < CHUNKS_PER_WORKER * self.runner.max_workers().max(1) => usize::MAX,
+            0 => 0,
+            window => window.saturating_sub(self.ahead),
+        }
+    }
+
+    fn chunksize(&self) -> usize {
+        if self.options.item_timeout.is_some() {
+            return 1;
+        }
+        let window = self.options.buffersize;
+        match self.options.chunksize {
+            0 if window == 0 => self.automatic,
+            0 => self.automatic.min(window / (2 * self.runner.max_workers().max(1))).max(1),
+            asked if window == 0 => asked,
+            asked => asked.min(window),
+        }
+    }
+
+    /// Pulls and submits while the window has room for a whole chunk. A panic of the input is kept for the next `next`.
+    fn top_up(&mut self) {
+        let filled = contain(|| {
+            loop {
+                let room = self.room();
+                if room < self.chunksize() || !self.submit_chunk(room) {
+                    return;
+                }
+            }
+        });
+        if let Err(payload) = filled {
+            self.input = None;
+            self.panicked = Some(payload);
+        }
+    }
+
+    /// `false`: the input is at its end.
+    fn submit_chunk(&mut self, most: usize) -> bool {
+        let size = self.chunksize().min(most);
+        let Some(input) = &mut self.input else {
+            return false;
+        };
+        let items: Vec<I::Item> = input.by_ref().take(size).collect();
+        if items.len() < size {
+            // Iterators need not stay at their end, but a map does.
+            self.input = None;
+        }
+        if items.is_empty() {
+            return false;
+        }
+        self.ahead += items.len();
+        let count = items.len();
+        let pending = self.runner.submit(items, self.options.item_timeout);
+        self.flight.push(Chunk { pending, items: count });
+        self.input.is_some()
+    }
+
+    // ------------------------------------------------------------------------------------------ handing out
+
+    fn advance(&mut self) -> Option<Result<R, TaskError>> {
+        if self.ended {
+            return None;
+        }
+        let first = self.deadline.is_none();
+        let deadline = self.begin();
+        if first {
+            self.top_up();
+        }
+        if let Some(payload) = self.panicked.take() {
+            self.end();
+            resume_unwind(payload);
+        }
+        let item = loop {
+            if let Some(item) = self.current.as_mut().and_then(Iterator::next) {
+                break item;
+            }
+            self.current = None;
+            if self.flight.len() == 0 {
+                self.end();
+                return None;
+            }
+            match self.receive(deadline) {
+                Ok(results) => self.current = Some(results),
+                Err(error) => {
+                    self.end();
+                    return Some(Err(error));
+                }
+            }
+        };
+        self.ahead -= 1;
+        self.handed_out += 1;
+        self.top_up();
+        if let Some(progress) = &mut self.options.progress {
+            progress(Progress { done: self.handed_out, total: self.total });
+        }
+        Some(item)
+    }
+
+    /// Waits for the next chunk.
+    fn receive(&mut self, deadline: Deadline) -> Result<ChunkResults<R>, TaskError> {
+        let mut expired = false;
+        let chunk = match &mut self.flight {
+            Flight::Ordered(chunks) => match chunks.pop_front() {
+                Some(chunk) => chunk,
+                None => return Ok(ChunkResults::failed(0, &TaskError::Cancelled)),
+            },
+            Flight::Unordered(chunks) => loop {
+                if let Some((_, chunk)) = chunks.next_ready() {
+                    break chunk;
+                }
+                if expired {
+                    return Err(TaskError::TimedOut);
+                }
+                // One last look after this: the end and the deadline may have come together.
+                expired = !chunks.sleep(Need::First, 1, deadline)?;
+            },
+        };
+        match chunk.pending.take_until(deadline) {
+            Ok(output) => {
+                self.learn(&output, chunk.items);
+                Ok(ChunkResults::new(output.values, output.errors))
+            }
+            Err(error @ (TaskError::TimedOut | TaskError::Deadlock(_))) => {
+                chunk.pending.stop();
+                Err(error)
+            }
+            Err(error) => Ok(ChunkResults::failed(chunk.items, &error)),
+        }
+    }
+
+    /// Sizes the next chunks from the time that this one took.
+    fn learn(&mut self, output: &ChunkOutput<R>, items: usize) {
+        let nanos = output.elapsed.as_nanos().max(1);
+        let fitting = CHUNK_TIME.as_nanos() * items as u128 / nanos;
+        let fitting = usize::try_from(fitting).unwrap_or(MOST_AUTOMATIC).clamp(1, MOST_AUTOMATIC);
+        // Growing step by step, so that a few lucky items do not decide.
+        self.automatic = fitting.min(self.automatic * 4);
+        if let Some(total) = self.total {
+            let left = total.saturating_sub(self.handed_out + self.ahead);
+            let share = left / (2 * self.runner.max_workers().max(1));
+            self.automatic = self.automatic.min(share.max(1));
+        }
+    }
+
+    /// The end for ever: what has not begun never will.
+    fn end(&mut self) {
+        self.ended = true;
+        self.input = None;
+        self.current = None;
+        self.flight = Flight::Ordered(VecDeque::new());
+    }
+}
+
+impl<I: Iterator, R: Send> Iterator for Drive<'_, I, R> {
+    type Item = Result<R, TaskError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.advance()
+    }
+}
+
+impl<'e, I: Iterator, R> Drive<'e, I, R> {
+    /// The same under way, with nothing left to pull.
+    pub(super) fn without_input(self) -> Drive<'e, Empty<I::Item>, R> {
+        let Drive {
+            options,
+            runner,
+            total,
+            deadline,
+            flight,
+            current,
+            ahead,
+            handed_out,
+            automatic,
+            panicked,
+            ended,
+            ..
+        } = self;
+        let input = None;
+        Drive {
+            options,
+            runner,
+            input,
+            total,
+            deadline,
+            flight,
+            current,
+            ahead,
+            handed_out,
+            automatic,
+            panicked,
+            ended,
+        }
+    }
+
+    /// The same with another kind of result; nothing was pulled yet.
+    pub(super) fn convert<R2>(
+        self,
+        convert: impl FnOnce(Box<dyn Runner<'e, I::Item, R> + 'e>) -> Box<dyn Runner<'e, I::Item, R2> + 'e>,
+    ) -> Drive<'e, I, R2> {
+        let Drive { options, runner, input, total, .. } = self;
+        Drive {
+            options,
+            runner: convert(runner),
+            input,
+            total,
+            deadline: None,
+            flight: Flight::Ordered(VecDeque::new()),
+            current: None,
+            ahead: 0,
+            handed_out: 0,
+            automatic: 1,
+            panicked: None,
+            ended: false,
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! A function over many inputs: options first, then iterate.
+//!
+//! `mod.rs` has what people hold, `drive` what happens between two `next`s, `chunk` what is run as one task, `runner`
+//! how a chunk gets to an engine.
+
+mod chunk;
+mod drive;
+mod runner;
+
+use super::engine::Engine;
+use crate::error::TaskError;
+use crate::task::Future;
+use drive::Drive;
+use runner::{ClosureRunner, FallibleRunner, Runner};
+use std::error::Error;
+use std::fmt;
+use std::iter::FusedIterator;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A function being mapped over inputs by an executor: a builder, and then an iterator of results.
+///
+/// Results come in the order of the inputs, each a `Result` of its own: one failure costs one item, in the middle of a
+/// chunk too. Collecting into a `Result<Vec<_>, _>` stops at the first error; dropping the iterator cancels what has
+/// not begun.
+///
+/// It is lazy with a strict window: nothing is pulled from the input before the first `next`, and then never more than
+/// [`buffersize`](Map::buffersize) inputs ahead, so that endless inputs work. [`eager`](Map::eager) is Python's way,
+/// which submits everything at once. `std::iter::zip` and a closure of a tuple make the form with several inputs.
+///
+/// # Panics
+/// `next` does where the input iterator does, once; after that the map is at its end.
+///
+/// # Examples
+/// ```
+/// use concurrent_futures::ThreadPoolExecutor;
+/// use std::time::Duration;
+///
+/// let pool = ThreadPoolExecutor::new(2)?;
+/// for root in pool.map(|n: u32| f64::from(n).sqrt(), 0..100).timeout(Duration::from_secs(60)) {
+///     assert!(root? < 10.0);
+/// }
+/// let sums: Vec<u32> = pool.map(|(a, b)| a + b, std::iter::zip([1, 2], [10, 20])).collect::<Result<_, _>>()?;
+/// assert_eq!(sums, [11, 22]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a map that is not iterated runs nothing; `.eager()` starts it at once"]
+pub struct Map<'e, I: Iterator, R> {
+    drive: Drive<'e, I, R>,
+}
+
+/// How far a map has come: see [`Map::progress`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Results handed out.
+    pub done: usize,
+    /// Inputs in all, if the input knows.
+    pub total: Option<usize>,
+}
+
+impl<'e, I: Iterator, R: Send> Map<'e, I, R> {
+    pub(super) fn with_closure<F>(engine: Arc<dyn Engine + 'e>, f: F, items: I) -> Self
+    where
+        F: Fn(I::Item) -> R + Send + Sync + 'e,
+        I::Item: Send + 'e,
+        R: 'e,
+    {
+        Map { drive: Drive::new(Box::new(ClosureRunner::new(engine, f, false)), items) }
+    }
+
+    pub(super) fn with_function(engine: Arc<dyn Engine + 'e>, f: fn(I::Item) -> R, items: I) -> Self
+    where
+        I::Item: Send + 'e,
+        R: 'e,
+    {
+        Map { drive: Drive::new(Box::new(ClosureRunner::new(engine, f, true)), items) }
+    }
+
+    pub(super) fn with_shared<C>(engine: Arc<dyn Engine + 'e>, shared: C, f: fn(&C, I::Item) -> R, items: I) -> Self
+    where
+        C: Send + Sync + 'e,
+        I::Item: Send + 'e,
+        R: 'e,
+    {
+        let f = move |item| f(&shared, item);
+        Map { drive: Drive::new(Box::new(ClosureRunner::new(engine, f, true)), items) }
+    }
+
+    /// How many items make one task; 0, the default, is automatic: sized from the time that items take, so that short
+    /// ones share the cost of a task and long ones spread.
+    pub fn chunksize(mut self, items: usize) -> Self {
+        self.drive.options.chunksize = items;
+        self
+    }
+
+    /// How many inputs may be pulled and not yet handed out as results: after the m-th `next`, at most m + this many
+    /// were pulled. 0, the default, is four chunks for each worker.
+    pub fn buffersize(mut self, items: usize) -> Self {
+        self.drive.options.buffersize = items;
+        self
+    }
+
+    /// Limits the whole map, from the first `next` (or `start`, `eager`) on. After it the results that are there are
+    /// still handed out, then one [`TaskError::TimedOut`], and then the end for ever; what has not begun is cancelled.
+    pub fn timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
+        self.drive.options.timeout = limit.into();
+        self
+    }
+
+    /// Limits the run time of each item, which is then a task of its own.
+    ///
+    /// A running thread cannot be stopped: there the limit sets the item's cancel token
+    /// ([`task::cancel_requested`](crate::task::cancel_requested)), and its outcome is then its own.
+    pub fn item_timeout(mut self, limit: Duration) -> Self {
+        self.drive.options.item_timeout = Some(limit);
+        self
+    }
+
+    /// Hands results out as they come, instead of in the order of the inputs.
+    pub fn unordered(mut self) -> Self {
+        self.drive.options.unordered = true;
+        self
+    }
+
+    /// Calls `f` for each result that is handed out, on the thread that iterates.
+    pub fn progress(mut self, f: impl FnMut(Progress) + Send + 'e) -> Self {
+        self.drive.options.progress = Some(Box::new(f));
+        self
+    }
+
+    /// Fills the window now, instead of at the first `next`; ends the options.
+    pub fn start(mut self) -> MapIter<'e, R>
+    where
+        I: Send + 'e,
+        I::Item: Send + 'e,
+        R: 'e,
+    {
+        self.drive.start();
+        MapIter { items: Box::new(self.drive) }
+    }
+
+    /// Submits everything now (Python's default); ends the options. Not for endless inputs.
+    pub fn eager(mut self) -> MapIter<'e, R>
+    where
+        I::Item: Send + 'e,
+        R: 'e,
+    {
+        self.drive.submit_all();
+        MapIter { items: Box::new(self.drive.without_input()) }
+    }
+
+    /// Submits every item as a task of its own, and gives their futures, in the order of the inputs. Limits and
+    /// options, but for [`item_timeout`](Map::item_timeout), have no meaning there.
+    pub fn into_futures(self) -> Vec<Future<R>> {
+        self.drive.into_futures()
+    }
+}
+
+impl<'e, I: Iterator, R: Send + 'e, E> Map<'e, I, Result<R, E>>
+where
+    E: Into<Box<dyn Error + Send + Sync>> + Send + 'e,
+    I::Item: 'e,
+{
+    /// Makes an item's own `Err` the item's error ([`TaskError::Failed`]), so that one `?` serves.
+    ///
+    /// It is not called `flatten`, because [`Iterator::flatten`] drops errors.
+    pub fn fallible(self) -> Map<'e, I, R> {
+        Map {
+            drive: self
+                .drive
+                .convert(|runner: Box<dyn Runner<'e, I::Item, Result<R, E>> + 'e>| Box::new(FallibleRunner(runner))),
+        }
+    }
+}
+
+impl<I: Iterator, R: Send> Iterator for Map<'_, I, R> {
+    type Item = Result<R, TaskError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.drive.next()
+    }
+}
+
+impl<I: Iterator, R: Send> FusedIterator for Map<'_, I, R> {}
+
+impl<I: Iterator, R> fmt::Debug for Map<'_, I, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Map").finish_non_exhaustive()
+    }
+}
+
+/// A map under way: see [`Map::start`] and [`Map::eager`].
+#[must_use = "dropping it cancels what has not begun"]
+pub struct MapIter<'e, R> {
+    items: Box<dyn Iterator<Item = Result<R, TaskError>> + Send + 'e>,
+}
+
+impl<R> Iterator for MapIter<'_, R> {
+    type Item = Result<R, TaskError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.items.next()
+    }
+}
+
+impl<R> FusedIterator for MapIter<'_, R> {}
+
+impl<R> fmt::Debug for MapIter<'_, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MapIter").finish_non_exhaustive()
+    }
+}

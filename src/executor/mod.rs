@@ -1,0 +1,27 @@
+//! Floor 4: what people hold: the executors, their traits, map, shutdown, guards and scopes.
+
+mod engine;
+mod ext;
+mod guard;
+mod inline;
+mod manual;
+mod map;
+mod options;
+mod scope;
+mod shutdown;
+mod thread_pool;
+mod thread_pool_builder;
+mod traits;
+mod verbs;
+
+pub use ext::{ExecutorExt, InProcessExt};
+pub use guard::Guard;
+pub use inline::InlineExecutor;
+pub use manual::ManualExecutor;
+pub use map::{Map, MapIter, Progress};
+pub use options::SubmitOptions;
+pub use scope::{Scope, ScopeOptions, ScopePolicy};
+pub use shutdown::{Shutdown, ShutdownReport};
+pub use thread_pool::ThreadPoolExecutor;
+pub use thread_pool_builder::ThreadPoolBuilder;
+pub use traits::{Executor, InProcessExecutor};

@@ -1,0 +1,60 @@
+//! What can be asked for a single task.
+
+use crate::task::Extras;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Options of one submit: a name, limits.
+///
+/// # Examples
+/// ```
+/// use concurrent_futures::{SubmitOptions, ThreadPoolExecutor};
+///
+/// let pool = ThreadPoolExecutor::new(1)?;
+/// let future = pool.submit_with(SubmitOptions::new().name("answer"), || 42);
+/// assert_eq!(future.name(), Some("answer"));
+/// # future.result(None)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct SubmitOptions {
+    name: Option<Arc<str>>,
+    timeout: Option<Duration>,
+    pub(super) queue_timeout: Option<Duration>,
+    pub(super) room_timeout: Option<Duration>,
+}
+
+impl SubmitOptions {
+    /// No name, no limits.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A name for messages, errors and [`WorkerInfo`](crate::WorkerInfo).
+    pub fn name(self, name: impl Into<String>) -> Self {
+        SubmitOptions { name: Some(Arc::from(name.into())), ..self }
+    }
+
+    /// Limits how long the task runs, from the moment a worker begins it.
+    ///
+    /// A running thread cannot be stopped: there the limit sets the task's cancel token
+    /// ([`task::cancel_requested`](crate::task::cancel_requested)), and its outcome is then its own.
+    pub fn timeout(self, limit: Duration) -> Self {
+        SubmitOptions { timeout: Some(limit), ..self }
+    }
+
+    /// Limits how long the task may wait to be begun, from the submit on; after that its future fails with
+    /// [`TaskError::DeadlineExceeded`](crate::TaskError::DeadlineExceeded).
+    pub fn queue_timeout(self, limit: Duration) -> Self {
+        SubmitOptions { queue_timeout: Some(limit), ..self }
+    }
+
+    /// Limits how long the submit itself waits for room in a bounded queue; after that the task is rejected.
+    pub fn room_timeout(self, limit: Duration) -> Self {
+        SubmitOptions { room_timeout: Some(limit), ..self }
+    }
+
+    pub(super) fn extras(&self) -> Extras {
+        Extras { name: self.name.clone(), run_limit: self.timeout, watcher: None }
+    }
+}

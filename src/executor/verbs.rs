@@ -1,0 +1,102 @@
+//! The methods that every way of holding an executor has: one list, written out for each.
+
+/// `submit`, `submit_with`, `try_submit`, for jobs of the kind given.
+macro_rules! verbs {
+    ($([$($vis:tt)*])? $kind:ident, $submit:ident, $submit_with:ident, $try_submit:ident) => {
+        /// Submits a job; its future will have the result.
+        ///
+        /// Waits for room if the executor's queue is bounded. Where the executor does not take the job, the future has
+        /// the reason already ([`TaskError::Rejected`](crate::TaskError::Rejected),
+        /// [`TaskError::Broken`](crate::TaskError::Broken)).
+        $($($vis)*)? fn $submit<J: crate::wire::$kind>(&self, job: J) -> crate::task::Future<J::Output> {
+            $crate::executor::verbs::touch!($kind, job);
+            crate::executor::engine::submit(&crate::executor::engine::By(self), job, $crate::executor::verbs::is_portable!($kind))
+        }
+
+        /// The same, with options for this one task.
+        $($($vis)*)? fn $submit_with<J: crate::wire::$kind>(
+            &self,
+            options: crate::executor::SubmitOptions,
+            job: J,
+        ) -> crate::task::Future<J::Output> {
+            $crate::executor::verbs::touch!($kind, job);
+            let portable = $crate::executor::verbs::is_portable!($kind);
+            crate::executor::engine::submit_with(&crate::executor::engine::By(self), &options, job, portable)
+        }
+
+        /// The same, without waiting for room.
+        ///
+        /// # Errors
+        /// The job comes back, with the reason, if the executor is shut down or its queue is full.
+        $($($vis)*)? fn $try_submit<J: crate::wire::$kind>(
+            &self,
+            job: J,
+        ) -> Result<crate::task::Future<J::Output>, crate::error::Rejected<J>> {
+            $crate::executor::verbs::touch!($kind, job);
+            crate::executor::engine::try_submit(self, job, $crate::executor::verbs::is_portable!($kind))
+        }
+    };
+}
+
+/// What only code generation sees is asked for where a portable job is submitted.
+macro_rules! touch {
+    (PortableJob, $job:ident) => {
+        crate::wire::PortableJob::touch(&$job)
+    };
+    (Job, $job:ident) => {};
+}
+
+macro_rules! is_portable {
+    (PortableJob) => {
+        true
+    };
+    (Job) => {
+        false
+    };
+}
+
+/// `map`, and for portable functions `map_with`.
+macro_rules! maps {
+    (closure $([$($vis:tt)*])? $lifetime:lifetime $map:ident, $engine:path) => {
+        /// Maps a function over inputs, on this executor: see [`Map`](crate::Map).
+        $($($vis)*)? fn $map<F, I, R>(&self, f: F, items: I) -> crate::executor::Map<$lifetime, I::IntoIter, R>
+        where
+            I: IntoIterator<Item: Send + 'static>,
+            F: Fn(I::Item) -> R + Send + Sync + 'static,
+            R: Send + 'static,
+        {
+            crate::executor::Map::with_closure($engine(self), f, items.into_iter())
+        }
+    };
+    (portable $([$($vis:tt)*])? $lifetime:lifetime, $engine:path) => {
+        /// Maps a function without captures over inputs, on this executor: see [`Map`](crate::Map).
+        $($($vis)*)? fn map<I, R>(
+            &self,
+            f: fn(I::Item) -> R,
+            items: I,
+        ) -> crate::executor::Map<$lifetime, I::IntoIter, R>
+        where
+            I: IntoIterator<Item: crate::wire::Portable>,
+            R: crate::wire::Portable,
+        {
+            crate::executor::Map::with_function($engine(self), f, items.into_iter())
+        }
+
+        /// The same with what a closure would capture: `map_with(k, |k, x| x * k, items)`.
+        $($($vis)*)? fn map_with<C, I, R>(
+            &self,
+            shared: C,
+            f: fn(&C, I::Item) -> R,
+            items: I,
+        ) -> crate::executor::Map<$lifetime, I::IntoIter, R>
+        where
+            C: crate::wire::Portable + Sync,
+            I: IntoIterator<Item: crate::wire::Portable>,
+            R: crate::wire::Portable,
+        {
+            crate::executor::Map::with_shared($engine(self), shared, f, items.into_iter())
+        }
+    };
+}
+
+pub(super) use {is_portable, maps, touch, verbs};

@@ -1,0 +1,56 @@
+//! Python's `concurrent.futures` for Rust: one small API to run a function somewhere else, and a [`Future`] that can be
+//! waited for with a timeout, awaited, polled, cancelled and collected.
+//!
+//! # A tour
+//! * [`ThreadPoolExecutor`] runs closures on threads; [`InlineExecutor`] and [`ManualExecutor`] run them here, for
+//!   tests. Libraries take [`&dyn Executor`](Executor) and let their callers choose.
+//! * [`Future`] is what a submit gives; [`wait`] and [`as_completed`] are for many of them, [`SharedFuture`] is for many
+//!   readers, [`promise`] makes one by hand.
+//! * [`Map`] is a function over many inputs: in order or not, in chunks, with limits.
+//! * [`Scope`] is for tasks that borrow, [`Guard`] and [`Shutdown`] for the end.
+//! * [`call!`] and [`task!`] make jobs that could run in another process; they refuse hidden captures.
+//! * [`task`] is what a running task can ask about itself, [`blocking`] what it says before it blocks.
+//!
+//! Whatever goes wrong is a [`TaskError`].
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod executor;
+mod pool;
+mod state;
+mod sync;
+pub mod task;
+mod wire;
+
+#[cfg(all(test, concurrent_futures_loom))]
+#[path = "../loom_tests/models/mod.rs"]
+mod models;
+
+#[doc(inline)]
+pub use crate::error::{BuildError, DeathReport, PanicReport, RejectReason, Rejected, TaskError, WaitTimedOut};
+#[doc(inline)]
+pub use crate::executor::{
+    Executor, ExecutorExt, Guard, InProcessExecutor, InProcessExt, InlineExecutor, ManualExecutor, Map, MapIter,
+    Progress, Scope, ScopeOptions, ScopePolicy, Shutdown, ShutdownReport, SubmitOptions, ThreadPoolBuilder,
+    ThreadPoolExecutor,
+};
+#[doc(inline)]
+pub use crate::pool::{Stats, WorkerInfo, WorkerState};
+#[doc(inline)]
+pub use crate::task::{
+    AsCompleted, CancelOnDrop, CancelOutcome, DoneAndNotDone, Future, FutureId, Outcome, Promise, ReturnWhen,
+    SharedFuture, Task, Waitable, as_completed, blocking, promise, wait,
+};
+#[doc(inline)]
+pub use crate::wire::{Call, Code, Function, Job, Portable, PortableError, PortableJob};
+
+/// What generic code imports. `Future` is not in it: it would hide std's.
+pub mod prelude {
+    pub use crate::{Executor, ExecutorExt, InProcessExecutor, InProcessExt, call, task};
+}
+
+/// What the macros expand to.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::wire::{argument, infer, make_call};
+}

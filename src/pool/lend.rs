@@ -1,0 +1,139 @@
+//! What a worker does when its task has to wait: run what it waits for, or lend its place.
+//!
+//! Rules:
+//! 1. It runs an awaited task right here only if the task is this pool's and nobody has begun it, the wait has no
+//!    limit and needs that very task (or all of several), the thread is not unwinding, and the stack has room. It never
+//!    runs any other task: that one might want a lock that the caller holds.
+//! 2. Otherwise it lends its place: another thread may be active meanwhile. The tasks that it waits for go first, so
+//!    that a place is not lost to a task that wants the caller's lock. Coming back it goes on at once; a thread that is
+//!    then too many parks at its next task boundary. (Waiting for a free place would deadlock: whoever has it may wait
+//!    for a lock that the returning task holds.)
+//! 3. Where no thread can be added, the wait still just sleeps if it has a limit, is for something outside, or any
+//!    other thread of the pool can go on. The last thread that could is not put to sleep: it runs a task that it waits
+//!    for, or gets an error.
+//!
+//! Lent waits are written down under the pool's lock, together with the count, so the last one is well defined.
+
+use super::roster::LentWait;
+use super::shared::Pool;
+use super::worker::Worker;
+use crate::task::{Begun, CellRef, Header, Need, Pause, Place, Step};
+use std::sync::Arc;
+
+impl Place for Worker {
+    fn before_wait(&self, pause: &Pause<'_>) -> Step {
+        self.stop_searching();
+        if matches!(pause.need, Need::All) && pause.deadline.is_never() && self.run_awaited(pause.awaited, usize::MAX) {
+            return Step::Again;
+        }
+        self.lend(pause)
+    }
+
+    fn after_wait(&self) {
+        self.own().now(|now| now.blocked = false);
+        let mut roster = self.pool.lock();
+        roster.waits.retain(|wait| wait.slot != self.number || wait.depth != self.depth());
+        self.pool.crew.unblock();
+        drop(roster);
+        self.set_depth(self.depth() - 1);
+    }
+
+    fn slot(&self) -> usize {
+        self.number
+    }
+}
+
+impl Worker {
+    /// Runs awaited tasks that nobody has begun, here and now. Says whether there was one.
+    fn run_awaited(&self, awaited: &[&Header], most: usize) -> bool {
+        let mut ran = 0;
+        for task in awaited {
+            if ran == most || std::thread::panicking() || !self.stack.has_room() {
+                break;
+            }
+            if !self.is_own_pending(task) {
+                continue;
+            }
+            if let Some(begun) = Begun::of(CellRef::to(task)) {
+                // It stays behind in its queue.
+                self.pool.count_withdrawn();
+                self.run_begun(begun);
+                ran += 1;
+            }
+        }
+        ran > 0
+    }
+
+    fn is_own(&self, task: &Header) -> bool {
+        std::ptr::eq(task.owner(), self.pool.owner())
+    }
+
+    fn is_own_pending(&self, task: &Header) -> bool {
+        self.is_own(task) && task.snapshot().is_pending()
+    }
+
+    fn lend(&self, pause: &Pause<'_>) -> Step {
+        let mut roster = self.pool.lock();
+        let stuck = pause.deadline.is_never()
+            && match pause.need {
+                Need::Outside | Need::End(_) => false,
+                Need::Room => true,
+                Need::All => pause.awaited.iter().any(|task| self.is_own(task)),
+                Need::First => pause.awaited.iter().all(|task| self.is_own(task)),
+            };
+        self.set_depth(self.depth() + 1);
+        roster.waits.push(LentWait { slot: self.number, depth: self.depth(), stuck });
+        self.pool.crew.block();
+        let first = if matches!(pause.need, Need::First) { 1 } else { usize::MAX };
+        for task in pause.awaited.iter().filter(|task| self.is_own_pending(task)).take(first) {
+            roster.push_urgent(CellRef::to(task), &self.pool.crew);
+        }
+        // The count has changed, and a submit that saw the old one relies on this look.
+        self.pool.crew.before_look();
+        let work = roster.has_urgent() || self.pool.has_work();
+        let refused = if work {
+            let why = self.pool.activate_for_lent_place(roster);
+            roster = self.pool.lock();
+            why
+        } else {
+            None
+        };
+        if let Some(why) = refused.filter(|_| self.pool.is_stuck(&roster)) {
+            drop(roster);
+            self.after_wait();
+            if self.run_awaited(pause.awaited, 1) {
+                return Step::Again;
+            }
+            return Step::Never(self.explain(pause, &why).into());
+        }
+        drop(roster);
+        self.own().now(|now| now.blocked = true);
+        Step::Sleep
+    }
+
+    fn explain(&self, pause: &Pause<'_>, why: &str) -> String {
+        let what = match pause.need {
+            Need::Room => "room in the queue".to_owned(),
+            _ => pause.awaited.iter().map(|task| task.label()).collect::<Vec<_>>().join(", "),
+        };
+        format!("waiting for {what}, with every other thread of pool `{}` waiting too, and {why}", self.pool.name())
+    }
+}
+
+/// The place of a thread whose initializer runs: it cannot run tasks yet.
+pub(super) struct Starting(pub(super) Arc<Pool>, pub(super) usize);
+
+impl Place for Starting {
+    fn before_wait(&self, pause: &Pause<'_>) -> Step {
+        if pause.awaited.iter().any(|task| std::ptr::eq(task.owner(), self.0.owner())) {
+            return Step::Never("an initializer waits for a task of its own pool".into());
+        }
+        Step::Sleep
+    }
+
+    fn after_wait(&self) {}
+
+    fn slot(&self) -> usize {
+        self.1
+    }
+}

@@ -1,0 +1,24 @@
+//! Floor 3: the thread pool's engine.
+//!
+//! A submit pushes a task and makes sure that somebody will look (`shared`); a worker takes tasks until there are none
+//! and sleeps (`worker`); one that has to wait runs what it waits for or lends its place (`lend`). The counts behind
+//! all of this are one word, `state::crew`, which has the proof that no task is left lying; `roster` is what the lock
+//! guards.
+
+mod config;
+mod lend;
+mod queues;
+mod report;
+mod room;
+mod roster;
+mod shared;
+mod slot;
+mod stack;
+mod sys;
+mod worker;
+
+pub(crate) use config::Config;
+pub use report::{Stats, WorkerInfo, WorkerState};
+pub(crate) use shared::Pool;
+pub(crate) use stack::probe_stack;
+pub(crate) use worker::{is_worker_of, with_state};

@@ -1,0 +1,108 @@
+//! The double for loom: a locked list whose length is told separately, and late.
+//!
+//! A lock alone would order every push before every later look at the queue, which crossbeam does not promise. Here a
+//! look at the length may miss a push that nothing else orders before it, so a model finds a missing fence.
+
+use crate::sync::{AtomicUsize, Mutex, Ordering};
+use crate::task::Task;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+struct Queue {
+    tasks: Mutex<VecDeque<Task>>,
+    length: AtomicUsize,
+}
+
+impl Queue {
+    fn new() -> Self {
+        Queue { tasks: Mutex::new(VecDeque::new()), length: AtomicUsize::new(0) }
+    }
+
+    fn push(&self, task: Task) {
+        self.tasks.lock().push_back(task);
+        self.length.fetch_add(1, Ordering::Release);
+    }
+
+    fn len(&self) -> usize {
+        self.length.load(Ordering::Acquire)
+    }
+
+    fn pop(&self) -> Option<Task> {
+        if self.len() == 0 {
+            return None;
+        }
+        let task = self.tasks.lock().pop_front()?;
+        self.length.fetch_sub(1, Ordering::Release);
+        Some(task)
+    }
+}
+
+pub(in super::super) struct Injector(Queue);
+pub(in super::super) struct Local(Arc<Queue>);
+pub(in super::super) struct Stealer(Arc<Queue>);
+
+impl Injector {
+    pub(in super::super) fn new() -> Self {
+        Injector(Queue::new())
+    }
+
+    pub(in super::super) fn push(&self, task: Task) {
+        self.0.push(task);
+    }
+
+    pub(in super::super) fn is_empty(&self) -> bool {
+        self.0.len() == 0
+    }
+
+    pub(in super::super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(in super::super) fn take(&self, _local: &Local) -> Option<Task> {
+        self.0.pop()
+    }
+
+    pub(in super::super) fn take_one(&self) -> Option<Task> {
+        self.0.pop()
+    }
+}
+
+impl Local {
+    pub(in super::super) fn new() -> Self {
+        Local(Arc::new(Queue::new()))
+    }
+
+    pub(in super::super) fn push(&self, task: Task) {
+        self.0.push(task);
+    }
+
+    pub(in super::super) fn pop(&self) -> Option<Task> {
+        self.0.pop()
+    }
+
+    pub(in super::super) fn is_empty(&self) -> bool {
+        self.0.len() == 0
+    }
+
+    pub(in super::super) fn stealer(&self) -> Stealer {
+        Stealer(Arc::clone(&self.0))
+    }
+}
+
+impl Stealer {
+    pub(in super::super) fn take(&self, _local: &Local) -> Option<Task> {
+        self.0.pop()
+    }
+
+    pub(in super::super) fn take_one(&self) -> Option<Task> {
+        self.0.pop()
+    }
+
+    pub(in super::super) fn is_empty(&self) -> bool {
+        self.0.len() == 0
+    }
+
+    pub(in super::super) fn len(&self) -> usize {
+        self.0.len()
+    }
+}

@@ -1,0 +1,129 @@
+//! What the pool's lock guards: who sleeps, which slots are taken, what goes first, who is stuck.
+
+use super::queues::Local;
+use crate::state::Crew;
+use crate::sync::{JoinHandle, Unparker};
+use crate::task::CellRef;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// After the system refused a thread, how long the pool does not ask again unless it has to.
+const AFTER_REFUSAL: Duration = Duration::from_millis(20);
+
+#[derive(Default)]
+pub(super) struct Roster {
+    /// Who sleeps; the last one to lie down gets up first, since its caches are warm.
+    pub(super) sleepers: Vec<Sleeper>,
+    /// Which slots have a thread.
+    occupied: Vec<bool>,
+    /// Tasks that somebody waits for with a lent place; they go before all others.
+    urgent: VecDeque<CellRef>,
+    /// Threads with a lent place.
+    pub(super) waits: Vec<LentWait>,
+    /// The queue of every slot that was made and has no thread.
+    homes: Vec<Option<Local>>,
+    pub(super) handles: Vec<JoinHandle>,
+    /// Threads that are being started, whose handles are still to come.
+    pub(super) starting: usize,
+    refused: Option<Instant>,
+}
+
+pub(super) struct Sleeper {
+    pub(super) slot: usize,
+    pub(super) unparker: Arc<Unparker>,
+}
+
+pub(super) struct LentWait {
+    pub(super) slot: usize,
+    /// How many lent waits are on the thread's stack, this one included.
+    pub(super) depth: usize,
+    /// It has no limit, and is for tasks of this very pool: nothing from outside will ever end it.
+    pub(super) stuck: bool,
+}
+
+impl Roster {
+    pub(super) fn push_urgent(&mut self, task: CellRef, crew: &Crew) {
+        self.urgent.push_back(task);
+        crew.set_urgent(true);
+    }
+
+    pub(super) fn pop_urgent(&mut self, crew: &Crew) -> Option<CellRef> {
+        let task = self.urgent.pop_front();
+        if self.urgent.is_empty() {
+            crew.set_urgent(false);
+        }
+        task
+    }
+
+    pub(super) fn has_urgent(&self) -> bool {
+        !self.urgent.is_empty()
+    }
+
+    /// The lowest slot without a thread, below `limit`.
+    pub(super) fn occupy_lowest(&mut self, limit: usize) -> Option<usize> {
+        let slot = self.occupied.iter().position(|taken| !taken).unwrap_or(self.occupied.len());
+        (slot < limit).then(|| {
+            self.occupy(slot);
+            slot
+        })
+    }
+
+    pub(super) fn is_occupied(&self, slot: usize) -> bool {
+        self.occupied.get(slot).copied().unwrap_or(false)
+    }
+
+    pub(super) fn occupy(&mut self, slot: usize) {
+        if self.occupied.len() <= slot {
+            self.occupied.resize(slot + 1, false);
+        }
+        self.occupied[slot] = true;
+    }
+
+    /// The slot's thread is gone, or did not come to be.
+    pub(super) fn vacate(&mut self, slot: usize, local: Option<Local>) {
+        self.occupied[slot] = false;
+        self.homes[slot] = local;
+    }
+
+    /// A slot was made; slots are made from the first on.
+    pub(super) fn add_home(&mut self, local: Local) {
+        self.homes.push(Some(local));
+    }
+
+    pub(super) fn slots_made(&self) -> usize {
+        self.homes.len()
+    }
+
+    /// The slot's queue, for its thread.
+    pub(super) fn take_home(&mut self, slot: usize) -> Option<Local> {
+        self.homes.get_mut(slot)?.take()
+    }
+
+    /// Keeps the handle of a new thread, and lets go of those whose threads have ended.
+    pub(super) fn keep_handle(&mut self, handle: JoinHandle) {
+        self.handles.retain(|old| !old.is_finished());
+        self.handles.push(handle);
+    }
+
+    pub(super) fn wake_last(&mut self, crew: &Crew) -> Option<Arc<Unparker>> {
+        let sleeper = self.sleepers.pop()?;
+        crew.wake();
+        Some(sleeper.unparker)
+    }
+
+    /// Gets one sleeper up; `false` if it is up already.
+    pub(super) fn wake_slot(&mut self, slot: usize, crew: &Crew) -> Option<Arc<Unparker>> {
+        let at = self.sleepers.iter().position(|sleeper| sleeper.slot == slot)?;
+        crew.wake();
+        Some(self.sleepers.remove(at).unparker)
+    }
+
+    pub(super) fn note_refusal(&mut self) {
+        self.refused = Some(Instant::now());
+    }
+
+    pub(super) fn may_ask_again(&self) -> bool {
+        self.refused.is_none_or(|at| at.elapsed() >= AFTER_REFUSAL)
+    }
+}

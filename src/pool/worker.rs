@@ -1,0 +1,436 @@
+//! A worker thread: takes tasks until there are none, and sleeps.
+//!
+//! Order of search: what somebody waits for with a lent place, the slot's own mail, the thread's own queue, the
+//! injector, the other threads' queues. Every so often the injector comes before the own queue, so that a task that
+//! keeps submitting others does not keep out what comes from outside.
+#![expect(unsafe_code, reason = "a pointer to the thread's own worker")]
+
+use super::lend::Starting;
+use super::queues::Local;
+use super::shared::Pool;
+use super::slot::Slot;
+use super::stack::Stack;
+use super::sys::{self, CoarseTime};
+use crate::state::Roll;
+use crate::sync::{Deadline, Mutex, Parker, contain, drop_contained, thread_local};
+use crate::task::{self, Begun, CellRef, Idle, Task};
+use std::any::Any;
+use std::cell::Cell;
+use std::sync::Arc;
+
+/// One in so many turns begins with the injector.
+const INJECTOR_FIRST: u32 = 61;
+/// How often a searcher looks everywhere before it sleeps.
+const SEARCH_ROUNDS: u32 = 3;
+
+/// A task to run, and where it stood.
+enum Found {
+    /// In a queue, from which it was taken.
+    Queued(Task),
+    /// In a queue, in which it still is: somebody who waits for it put it on the list that goes first.
+    Ahead(CellRef),
+    /// In this slot's mail.
+    Mail(Task),
+}
+
+pub(super) struct Worker {
+    pub(super) pool: Arc<Pool>,
+    pub(super) number: usize,
+    local: Local,
+    pub(super) stack: Stack,
+    parker: Parker,
+    turn: Cell<u32>,
+    /// Where the next round through the others begins.
+    seed: Cell<u32>,
+    /// Counted as searching.
+    searching: Cell<bool>,
+    /// Tasks on this thread's stack.
+    nesting: Cell<usize>,
+    /// Lent waits on this thread's stack.
+    depth: Cell<usize>,
+    state: Box<dyn Any>,
+}
+
+thread_local! {
+    static CURRENT: Cell<*const Worker> = Cell::new(std::ptr::null())
+}
+
+/// Runs `f` with the worker that this thread is, if it is one.
+pub(super) fn current<R>(f: impl FnOnce(&Worker) -> R) -> Option<R> {
+    // SAFETY: `Worker::within` takes the pointer away before the worker it leads to goes.
+    unsafe { CURRENT.with(Cell::get).as_ref() }.map(f)
+}
+
+/// Whether this thread is one of the pool's workers.
+pub(crate) fn is_worker_of(pool: &Pool) -> bool {
+    current(|worker| std::ptr::eq(&raw const *worker.pool, pool)).unwrap_or(false)
+}
+
+/// Lends the state that the initializer made for this thread. `None`: this is no worker, or one with another state.
+pub(crate) fn with_state<S: 'static, R>(f: impl FnOnce(&S) -> R) -> Option<R> {
+    current(|worker| worker.state.downcast_ref::<S>().map(f)).flatten()
+}
+
+/// Queues a task on the calling thread's own queue, if that is a worker of the pool.
+pub(super) fn push_local(pool: &Pool, task: Task) -> Result<(), Task> {
+    let mut task = Some(task);
+    current(|worker| {
+        if std::ptr::eq(&raw const *worker.pool, pool) {
+            if let Some(task) = task.take() {
+                worker.local.push(task);
+            }
+        }
+    });
+    task.map_or(Ok(()), Err)
+}
+
+/// A worker thread's whole life. It is counted as a searcher when it starts.
+pub(super) fn main(pool: Arc<Pool>, number: usize, delivered: &Mutex<Option<Local>>) {
+    let Some(local) = delivered.lock().take() else {
+        unreachable!("the starter puts the queue in before it starts the thread")
+    };
+    let stack = Stack::begin(pool.config.stack_size);
+    if let Some(slot) = pool.slot(number) {
+        slot.now(|now| now.os_id = sys::thread_id());
+    }
+    // What the initializer does may take long; the pool must not rely on this thread meanwhile.
+    let foreign = pool.config.initializer.is_some() || pool.config.on_thread_start.is_some();
+    if foreign {
+        end_search(&pool);
+    }
+    if let Some(hook) = &pool.config.on_thread_start {
+        let _ = contain(|| hook(number));
+    }
+    let state = initial_state(&pool, number);
+    if foreign {
+        pool.crew.begin_search();
+    }
+    match state {
+        Ok(state) => {
+            let worker = Worker {
+                pool: Arc::clone(&pool),
+                number,
+                local,
+                stack,
+                parker: Parker::new(),
+                turn: Cell::new(0),
+                seed: Cell::new(number as u32),
+                searching: Cell::new(true),
+                nesting: Cell::new(0),
+                depth: Cell::new(0),
+                state,
+            };
+            worker.work();
+            let Worker { local, state, .. } = worker;
+            drop_contained(state);
+            leave(&pool, number, local);
+        }
+        Err(cause) => {
+            pool.break_down(&format!("the initializer of slot {number} failed: {cause}"));
+            let roster = pool.lock();
+            pool.crew.searcher_leaves();
+            drop(roster);
+            leave(&pool, number, local);
+        }
+    }
+}
+
+fn initial_state(pool: &Arc<Pool>, number: usize) -> Result<Box<dyn Any>, String> {
+    let Some(initializer) = &pool.config.initializer else {
+        return Ok(Box::new(()));
+    };
+    match contain(|| task::with_place(&Starting(Arc::clone(pool), number), || initializer(number))) {
+        Ok(made) => made,
+        Err(payload) => Err(task::panic_text(payload)),
+    }
+}
+
+/// The last searcher, or not, has found something to do: if there is more, somebody else should look.
+fn end_search(pool: &Arc<Pool>) {
+    if pool.crew.end_search() {
+        pool.crew.before_look();
+        if pool.has_work() {
+            pool.activate();
+        }
+    }
+}
+
+/// The thread's last steps. It is counted as leaving.
+fn leave(pool: &Arc<Pool>, number: usize, local: Local) {
+    if let Some(hook) = &pool.config.on_thread_stop {
+        let _ = contain(|| hook(number));
+    }
+    let mut roster = pool.lock();
+    roster.vacate(number, Some(local));
+    pool.crew.remove_leaver();
+    let mail: Vec<Task> = std::iter::from_fn(|| pool.slot(number).and_then(Slot::pop_mail)).collect();
+    pool.tell_if_gone(&roster);
+    // A thread that lay down as one too many after the pool was closed waits for this one's place.
+    let roll = pool.crew.load();
+    let sleeper = if roll.is_closed() || roll.is_broken() { roster.wake_last(&pool.crew) } else { None };
+    drop(roster);
+    if let Some(sleeper) = sleeper {
+        sleeper.unpark();
+    }
+    for task in mail {
+        pool.send(number, task);
+    }
+    pool.tell_ended();
+}
+
+impl Worker {
+    fn work(&self) {
+        self.within(|| {
+            while let Some(task) = self.next() {
+                self.run(task);
+            }
+        });
+    }
+
+    fn within(&self, f: impl FnOnce()) {
+        CURRENT.with(|current| current.set(self));
+        task::with_place(self, f);
+        CURRENT.with(|current| current.set(std::ptr::null()));
+    }
+
+    pub(super) fn own(&self) -> &Slot {
+        match self.pool.slot(self.number) {
+            Some(slot) => slot,
+            None => unreachable!("a thread's slot is made before it starts"),
+        }
+    }
+
+    // ------------------------------------------------------------------------------------------ running
+
+    fn run(&self, found: Found) {
+        match found {
+            Found::Queued(task) => match task.begin() {
+                Some(begun) => {
+                    self.pool.count_left();
+                    self.run_begun(begun);
+                }
+                None => self.own().count_swept(),
+            },
+            Found::Ahead(task) => {
+                if let Some(begun) = Begun::of(task) {
+                    // It stays behind in its queue.
+                    self.pool.count_withdrawn();
+                    self.run_begun(begun);
+                }
+            }
+            Found::Mail(task) => {
+                if let Some(begun) = task.begin() {
+                    self.run_begun(begun);
+                }
+            }
+        }
+    }
+
+    /// Runs a task that was begun here; also on top of another one that waits for it.
+    pub(super) fn run_begun(&self, begun: Begun) {
+        let slot = self.own();
+        let outer = slot.set_began(Some(CoarseTime::now()));
+        let named = begun.header().extras().and_then(|extras| extras.name.clone());
+        let outer_name = named.map(|name| slot.now(|now| now.task.replace(name)));
+        self.nesting.set(self.nesting.get() + 1);
+        begun.run(self);
+        self.nesting.set(self.nesting.get() - 1);
+        if let Some(outer_name) = outer_name {
+            slot.now(|now| now.task = outer_name);
+        }
+        slot.restore_began(outer);
+        slot.count_completed();
+    }
+
+    // ------------------------------------------------------------------------------------------ looking
+
+    /// The next task; `None` when the thread is to end. Between two tasks is where a surplus thread parks.
+    fn next(&self) -> Option<Found> {
+        loop {
+            let roll = self.pool.crew.load();
+            if !self.searching.get() && roll.active() > self.pool.config.max_workers && !self.sleep_as_surplus() {
+                return None;
+            }
+            if let Some(task) = self.look(roll) {
+                return Some(task);
+            }
+            if !self.sleep_as_searcher() {
+                return None;
+            }
+        }
+    }
+
+    fn look(&self, roll: Roll) -> Option<Found> {
+        if !self.searching.get() {
+            if let Some(task) = self.look_near(roll) {
+                return Some(task);
+            }
+            self.pool.crew.begin_search();
+            self.searching.set(true);
+        }
+        for _ in 0..SEARCH_ROUNDS {
+            let found = self.look_near(self.pool.crew.load()).or_else(|| self.look_far().map(Found::Queued));
+            if found.is_some() {
+                self.stop_searching();
+                return found;
+            }
+        }
+        None
+    }
+
+    /// What this thread comes by without disturbing others.
+    fn look_near(&self, roll: Roll) -> Option<Found> {
+        if roll.has_urgent() {
+            let urgent = self.pool.lock().pop_urgent(&self.pool.crew);
+            if let Some(task) = urgent {
+                return Some(Found::Ahead(task));
+            }
+        }
+        let slot = self.own();
+        if slot.has_mail() {
+            if let Some(task) = slot.pop_mail() {
+                return Some(Found::Mail(task));
+            }
+        }
+        self.turn.set(self.turn.get().wrapping_add(1));
+        let injector = || self.pool.injector.take(&self.local);
+        let found = if self.turn.get() % INJECTOR_FIRST == 0 {
+            injector().or_else(|| self.local.pop())
+        } else {
+            self.local.pop().or_else(injector)
+        };
+        found.map(Found::Queued)
+    }
+
+    fn look_far(&self) -> Option<Task> {
+        let count = self.pool.slots().len();
+        // A linear congruential step is enough to keep searchers from following each other.
+        let seed = self.seed.get().wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        self.seed.set(seed);
+        let start = seed as usize % count.max(1);
+        let slots = || self.pool.slots().enumerate();
+        slots()
+            .skip(start)
+            .chain(slots().take(start))
+            .filter(|(number, _)| *number != self.number)
+            .find_map(|(_, slot)| slot.stealer.take(&self.local))
+    }
+
+    /// Has no effect on a thread that is no searcher.
+    pub(super) fn stop_searching(&self) {
+        if self.searching.replace(false) {
+            end_search(&self.pool);
+        }
+    }
+
+    pub(super) fn depth(&self) -> usize {
+        self.depth.get()
+    }
+
+    pub(super) fn set_depth(&self, depth: usize) {
+        self.depth.set(depth);
+    }
+
+    // ------------------------------------------------------------------------------------------ sleeping
+
+    /// A searcher that found nothing sleeps. `false`: the thread is to end. Afterwards it is a searcher again.
+    fn sleep_as_searcher(&self) -> bool {
+        let mut roster = self.pool.lock();
+        if roster.has_urgent() {
+            return true;
+        }
+        let roll = self.pool.crew.load();
+        if roll.is_closed() || roll.is_broken() {
+            // What was pushed before the flag was set is seen here; what comes later sees the flag.
+            self.pool.crew.searcher_leaves();
+            self.pool.crew.before_look();
+            let stays = self.has_work();
+            if stays {
+                self.pool.crew.leaver_stays();
+            }
+            return stays;
+        }
+        self.pool.crew.searcher_sleeps();
+        roster.sleepers.push(self.sleeper());
+        drop(roster);
+        self.sleep()
+    }
+
+    /// A thread beyond the limit sleeps. `false`: the thread is to end. Afterwards it is a searcher, or was none too
+    /// many.
+    fn sleep_as_surplus(&self) -> bool {
+        let mut roster = self.pool.lock();
+        let roll = self.pool.crew.load();
+        if roll.active() <= self.pool.config.max_workers {
+            return true;
+        }
+        self.pool.crew.surplus_sleeps();
+        roster.sleepers.push(self.sleeper());
+        drop(roster);
+        self.searching.set(true);
+        self.sleep()
+    }
+
+    fn sleeper(&self) -> super::roster::Sleeper {
+        super::roster::Sleeper { slot: self.number, unparker: self.parker.unparker() }
+    }
+
+    fn has_work(&self) -> bool {
+        self.pool.has_work() || self.own().has_mail()
+    }
+
+    /// In the list of sleepers: looks a last time, and parks.
+    fn sleep(&self) -> bool {
+        self.searching.set(true);
+        self.pool.crew.before_look();
+        let deadline = Deadline::after(self.pool.config.idle_timeout);
+        let work = self.own().has_mail() || (self.pool.can_activate(self.pool.crew.load()) && self.pool.has_work());
+        if work && self.get_up() {
+            return true;
+        }
+        if self.parker.park_until(deadline) {
+            return true;
+        }
+        let mut roster = self.pool.lock();
+        let Some(at) = roster.sleepers.iter().position(|sleeper| sleeper.slot == self.number) else {
+            // Somebody has just woken this thread, and is about to say so.
+            drop(roster);
+            self.parker.park_until(Deadline::NEVER);
+            return true;
+        };
+        roster.sleepers.remove(at);
+        if self.has_work() && self.pool.can_activate(self.pool.crew.load()) {
+            self.pool.crew.wake();
+            return true;
+        }
+        // Idle for long enough.
+        self.pool.crew.sleeper_leaves();
+        false
+    }
+
+    /// Leaves the list of sleepers, unless somebody else took this thread out of it and is about to unpark it.
+    fn get_up(&self) -> bool {
+        let mut roster = self.pool.lock();
+        let Some(at) = roster.sleepers.iter().position(|sleeper| sleeper.slot == self.number) else {
+            return false;
+        };
+        roster.sleepers.remove(at);
+        self.pool.crew.wake();
+        true
+    }
+}
+
+/// While the last step of a task is ahead and nothing is queued nearby, the worker already counts as searching.
+impl Idle for Worker {
+    fn about_to_be_idle(&self) {
+        let last = self.nesting.get() == 1 && !self.searching.get();
+        if last && self.local.is_empty() && self.pool.injector.is_empty() {
+            self.pool.crew.begin_search();
+            self.searching.set(true);
+        }
+    }
+
+    fn not_idle(&self) {
+        self.stop_searching();
+    }
+}

@@ -1,0 +1,571 @@
+//! The state word of a task: who may touch what, and the transitions between.
+//!
+//! # The word
+//! The low bits hold the phase and the flags below; all bits above [`REF`] count references to the cell.
+//!
+//! | phase | meaning | next |
+//! |---|---|---|
+//! | `PENDING` | nobody has begun it; the slot holds the job | `RUNNING`, `CANCELLED`, `DONE` (rejected, expired) |
+//! | `HANDED` | its outcome comes from another cell, which it asks about `running` and `cancel` | `DONE`, `CANCELLED` |
+//! | `RUNNING` | one runner owns the slot | `DONE` |
+//! | `DONE` | the slot holds the value or, with `FAILED`, the error | none |
+//! | `CANCELLED` | the canceller drops the job; there is no outcome in the slot | none |
+//!
+//! # The flags
+//! * `FAILED`: set together with `DONE`, never cleared. The error in the slot is immutable from then on, so it can be
+//!   read and cloned by anybody who saw the bit; it is dropped with the cell.
+//! * `LOCKED`: held for a few instructions by whoever changes the list of waiters, attaches an owner, or takes the
+//!   phase to a terminal one while there may be waiters. No foreign code runs under it.
+//! * `WAITERS`: the list of waiters is not empty. Changed only while `LOCKED` is held.
+//! * `ACCESS`: callbacks are reading the outcome by reference. Set with the terminal phase or by a late callback,
+//!   cleared by the one who set it. While it is set nobody takes or drops the value.
+//! * `TAKEN`: the value has left the slot (or, with `FAILED`, somebody has looked at the error). Never cleared.
+//! * `DETACHED`: the future is gone. The value then belongs to the completer, or to the holder of `ACCESS`.
+//! * `CANCEL_REQUESTED`: the running task has been asked to stop. Never cleared.
+//! * `FORWARDED`: another cell gets its outcome from this one, and answers for it to a scope. Never cleared.
+//!
+//! # Who may touch the slot
+//! 1. The creator, before it shares the cell.
+//! 2. Whoever won `PENDING -> RUNNING` (the runner), until its transition to `DONE`.
+//! 3. Whoever won `PENDING -> CANCELLED` (the canceller), to drop the job.
+//! 4. After `DONE`: any reader of a `FAILED` error; the holder of `ACCESS`, by reference; whoever set `TAKEN` while
+//!    `ACCESS` was clear, to move the value out.
+//! 5. Whoever released the last reference.
+//!
+//! # Why no wake-up is lost
+//! A waiter is added under `LOCKED`, after looking at the phase under it. The terminal transition and the release of
+//! `ACCESS` are one compare-exchange that succeeds only if neither `LOCKED` nor `WAITERS` is set; otherwise they take
+//! `LOCKED` first and take the list with it. So either the waiter saw the terminal phase (or `ACCESS` clear), or the
+//! other side saw the waiter.
+//!
+//! # Why the cell is freed once
+//! Each of the future, the task and every extra copy of the task owns one [`REF`]. The last subtraction that brings the
+//! count to zero frees the cell. A completer gives its reference back in the same compare-exchange as `DONE` where
+//! nobody has to be told, and touches nothing afterwards.
+
+use crate::sync::{AtomicUsize, Ordering, spin_hint};
+use std::fmt;
+
+const PHASE: usize = 0b111;
+const PENDING: usize = 0;
+const HANDED: usize = 1;
+const RUNNING: usize = 2;
+const DONE: usize = 3;
+const CANCELLED: usize = 4;
+
+const FAILED: usize = 1 << 3;
+const LOCKED: usize = 1 << 4;
+const WAITERS: usize = 1 << 5;
+const ACCESS: usize = 1 << 6;
+const TAKEN: usize = 1 << 7;
+const DETACHED: usize = 1 << 8;
+const CANCEL_REQUESTED: usize = 1 << 9;
+const FORWARDED: usize = 1 << 10;
+
+/// One reference; the bits above it are the count.
+const REF: usize = 1 << 11;
+
+/// The state word; see the [module](self).
+pub(crate) struct Lifecycle(AtomicUsize);
+
+/// The word at one moment.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Snapshot(usize);
+
+/// In which phase a cell is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Birth {
+    /// With a job, for an executor.
+    Pending,
+    /// Waiting for another cell.
+    Handed,
+    /// With a value.
+    Value,
+    /// With an error.
+    Error,
+}
+
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begin {
+    /// The caller is the runner and owns the slot.
+    Begun,
+    /// Somebody else was first, or it was cancelled; only the caller's reference is left to give back.
+    Gone,
+}
+
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quiet {
+    /// Nobody had to be told; the reference is given back and the cell must not be touched again.
+    Finished,
+    /// There are waiters, or somebody is changing the list: finish under the lock.
+    Waiters,
+    /// The future is gone: the outcome belongs to the caller.
+    Detached,
+}
+
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cancel {
+    /// The caller cancelled it, holds the lock and owns the job.
+    Won,
+    /// It was cancelled before.
+    Already,
+    /// It has begun or ended, or belongs to another cell.
+    Refused,
+}
+
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Take {
+    /// The value is the caller's to move out.
+    Value,
+    /// There is an error in the slot, to be cloned.
+    Error,
+    Cancelled,
+    /// Somebody took the value before.
+    Gone,
+    /// Callbacks are reading the value.
+    Busy,
+    /// No outcome yet.
+    Pending,
+}
+
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Borrow {
+    /// The caller holds `ACCESS`.
+    Held,
+    /// Somebody else holds it.
+    Busy,
+    /// No outcome yet.
+    Pending,
+}
+
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Release {
+    /// `ACCESS` is given back.
+    Released,
+    /// The same, and the future went away meanwhile: the value is the caller's to drop.
+    Orphaned,
+    /// More waiters came; `ACCESS` is still held.
+    Waiters,
+}
+
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detach {
+    /// The reference is given back; others remain.
+    Released,
+    /// The value is the caller's to drop, and its reference to give back afterwards.
+    OwnsValue,
+    /// It was the last reference; the cell is the caller's. Whether its value is still in the slot stands in the word.
+    Last,
+}
+
+impl Snapshot {
+    fn phase(self) -> usize {
+        self.0 & PHASE
+    }
+
+    fn has(self, flag: usize) -> bool {
+        self.0 & flag != 0
+    }
+
+    pub(crate) fn is_pending(self) -> bool {
+        self.phase() == PENDING
+    }
+
+    pub(crate) fn is_handed(self) -> bool {
+        self.phase() == HANDED
+    }
+
+    pub(crate) fn is_running(self) -> bool {
+        self.phase() == RUNNING
+    }
+
+    pub(crate) fn is_terminal(self) -> bool {
+        self.phase() >= DONE
+    }
+
+    pub(crate) fn is_cancelled(self) -> bool {
+        self.phase() == CANCELLED
+    }
+
+    /// Terminal, and nobody is reading the outcome by reference.
+    pub(crate) fn is_settled(self) -> bool {
+        self.is_terminal() && !self.has(ACCESS)
+    }
+
+    pub(crate) fn has_waiters(self) -> bool {
+        self.has(WAITERS)
+    }
+
+    pub(crate) fn is_taken(self) -> bool {
+        self.has(TAKEN)
+    }
+
+    pub(crate) fn is_cancel_requested(self) -> bool {
+        self.has(CANCEL_REQUESTED)
+    }
+
+    pub(crate) fn is_forwarded(self) -> bool {
+        self.has(FORWARDED)
+    }
+
+    pub(crate) fn is_detached(self) -> bool {
+        self.has(DETACHED)
+    }
+
+    /// There is a value in the slot that nobody has moved out.
+    pub(crate) fn holds_value(self) -> bool {
+        self.phase() == DONE && !self.has(FAILED) && !self.has(TAKEN)
+    }
+
+    /// There is an error in the slot.
+    pub(crate) fn holds_error(self) -> bool {
+        self.phase() == DONE && self.has(FAILED)
+    }
+
+    fn references(self) -> usize {
+        self.0 / REF
+    }
+}
+
+impl Lifecycle {
+    /// A fresh word, owned by `references` handles.
+    pub(crate) fn new(birth: Birth, references: usize) -> Self {
+        let word = match birth {
+            Birth::Pending => PENDING,
+            Birth::Handed => HANDED,
+            Birth::Value => DONE,
+            Birth::Error => DONE | FAILED,
+        };
+        Lifecycle(AtomicUsize::new(word + references * REF))
+    }
+
+    pub(crate) fn load(&self) -> Snapshot {
+        // ORDERING: Acquire pairs with the AcqRel of the terminal transitions: who sees DONE sees the outcome.
+        Snapshot(self.0.load(Ordering::Acquire))
+    }
+
+    /// One more reference for a copy of the task. Only while the caller holds one.
+    pub(crate) fn add_reference(&self) {
+        // ORDERING: Relaxed, as for every reference count: the caller's own reference orders what matters.
+        let before = self.0.fetch_add(REF, Ordering::Relaxed);
+        // Overflowing into a wrapped count would free memory in use; there are at least 2^20 before that.
+        if before > usize::MAX / 2 {
+            std::process::abort();
+        }
+    }
+
+    /// Gives a reference back; says whether it was the last, and then what the cell still holds.
+    pub(crate) fn release_reference(&self) -> Option<Snapshot> {
+        // ORDERING: Release publishes what this handle did with the cell to whoever frees it; Acquire, needed only by
+        // the last one, pairs with those. One RMW instead of a fence, which ThreadSanitizer does not understand.
+        let before = Snapshot(self.0.fetch_sub(REF, Ordering::AcqRel));
+        (before.references() == 1).then_some(Snapshot(before.0 - REF))
+    }
+
+    /// `PENDING -> RUNNING`.
+    ///
+    /// Before [`Begin::Gone`] the lock was free: whoever withdrew the task under it has finished with the owner, so the
+    /// caller may let the owner go.
+    pub(crate) fn begin(&self) -> Begin {
+        let mut round = 0;
+        // ORDERING: Relaxed is a guess that the compare-exchange confirms.
+        let mut seen = self.0.load(Ordering::Relaxed);
+        loop {
+            match Snapshot(seen).phase() {
+                PENDING => {
+                    // ORDERING: Acquire pairs with the Release that published the cell, for a runner that came by a
+                    // copy of the task. Failure is a new guess.
+                    match self.0.compare_exchange_weak(seen, seen | RUNNING, Ordering::Acquire, Ordering::Relaxed) {
+                        Ok(_) => return Begin::Begun,
+                        Err(now) => seen = now,
+                    }
+                }
+                _ if Snapshot(seen).has(LOCKED) => {
+                    spin_hint(&mut round);
+                    // ORDERING: Acquire pairs with the Release of the unlock.
+                    seen = self.0.load(Ordering::Acquire);
+                }
+                _ => return Begin::Gone,
+            }
+        }
+    }
+
+    /// `PENDING -> RUNNING` for somebody who will not run it, and who has to tell its owner: the lock stays taken.
+    pub(crate) fn begin_locked(&self) -> Option<Snapshot> {
+        let before = self.lock();
+        if !before.is_pending() {
+            self.unlock(before, before.has_waiters());
+            return None;
+        }
+        // Others may begin it without the lock.
+        // ORDERING: Relaxed is a guess that the compare-exchange confirms.
+        let mut seen = self.0.load(Ordering::Relaxed);
+        loop {
+            if !Snapshot(seen).is_pending() {
+                self.unlock(before, before.has_waiters());
+                return None;
+            }
+            // ORDERING: Acquire as in `begin`.
+            match self.0.compare_exchange_weak(seen, seen | RUNNING, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return Some(before),
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// The terminal transition where nobody has to be told, together with giving the caller's reference back.
+    /// The caller has written the outcome.
+    pub(crate) fn finish_quietly(&self, failed: bool) -> Quiet {
+        let outcome = if failed { DONE | FAILED } else { DONE };
+        // ORDERING: Acquire, because `Detached` hands the memory over (pairs with the AcqRel of `detach`).
+        let mut seen = self.0.load(Ordering::Acquire);
+        loop {
+            let now = Snapshot(seen);
+            if now.has(DETACHED) {
+                return Quiet::Detached;
+            }
+            if now.has(LOCKED) || now.has(WAITERS) {
+                return Quiet::Waiters;
+            }
+            let next = (seen & !PHASE | outcome) - REF;
+            // ORDERING: Release publishes the outcome to every Acquire load that sees DONE. Failure as above.
+            match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Quiet::Finished,
+                Err(seen_now) => seen = seen_now,
+            }
+        }
+    }
+
+    /// Takes the lock; spins while somebody else has it.
+    pub(crate) fn lock(&self) -> Snapshot {
+        let mut round = 0;
+        loop {
+            // ORDERING: Acquire pairs with the Release of the unlocks: the list is as the last holder left it.
+            let before = self.0.fetch_or(LOCKED, Ordering::Acquire);
+            if before & LOCKED == 0 {
+                return Snapshot(before);
+            }
+            spin_hint(&mut round);
+        }
+    }
+
+    /// Gives the lock back and says whether the list has waiters. The holder knows whether it had.
+    pub(crate) fn unlock(&self, before: Snapshot, waiters: bool) {
+        let flip = if before.has(WAITERS) == waiters { LOCKED } else { LOCKED | WAITERS };
+        // ORDERING: Release pairs with the Acquire of `lock`.
+        self.0.fetch_xor(flip, Ordering::Release);
+    }
+
+    /// The terminal transition by the runner (or by the other cell of a handed one), under the lock, whose list it has
+    /// emptied. `access`: it will run callbacks. Says whether the future was gone; then the value is the caller's to
+    /// drop, after the callbacks.
+    pub(crate) fn finish_locked(&self, failed: bool, access: bool) -> Snapshot {
+        let outcome = if failed { DONE | FAILED } else { DONE };
+        self.settle_locked(outcome, access)
+    }
+
+    /// `PENDING -> CANCELLED`, under the lock that [`cancel`](Self::cancel) took, whose list the caller has emptied.
+    pub(crate) fn unlock_cancelled(&self, access: bool) {
+        let _ = self.settle_locked(CANCELLED, access);
+    }
+
+    fn settle_locked(&self, outcome: usize, access: bool) -> Snapshot {
+        // ORDERING: Relaxed is a guess that the compare-exchange confirms.
+        let mut seen = self.0.load(Ordering::Relaxed);
+        loop {
+            let mut next = seen & !(PHASE | LOCKED | WAITERS) | outcome;
+            if access {
+                next |= ACCESS;
+            }
+            // ORDERING: Release publishes the outcome and the emptied list; Acquire, because a future that is gone
+            // leaves the value to the caller.
+            match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return Snapshot(next),
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// Marks the value as moved out, by whoever owns it because the future is gone.
+    pub(crate) fn mark_taken(&self) {
+        // ORDERING: Relaxed: the reference that the caller gives back next publishes it to whoever frees the cell.
+        self.0.fetch_or(TAKEN, Ordering::Relaxed);
+    }
+
+    /// `PENDING -> CANCELLED`. After [`Cancel::Won`] the caller holds the lock.
+    pub(crate) fn cancel(&self) -> Cancel {
+        let mut round = 0;
+        // ORDERING: Acquire: `Already` and `Refused` answer for an outcome that the caller may look at.
+        let mut seen = self.0.load(Ordering::Acquire);
+        loop {
+            match Snapshot(seen).phase() {
+                PENDING if Snapshot(seen).has(LOCKED) => {
+                    spin_hint(&mut round);
+                    seen = self.0.load(Ordering::Acquire);
+                }
+                PENDING => {
+                    let next = seen & !PHASE | CANCELLED | LOCKED;
+                    // ORDERING: Acquire to own the job and the list; Release so that `cancelled()` is seen together
+                    // with what came before it.
+                    match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire) {
+                        Ok(_) => return Cancel::Won,
+                        Err(now) => seen = now,
+                    }
+                }
+                CANCELLED => return Cancel::Already,
+                _ => return Cancel::Refused,
+            }
+        }
+    }
+
+    /// Asks the running task to stop. Says in which phase the request found it.
+    pub(crate) fn request_cancel(&self) -> Snapshot {
+        // ORDERING: Release pairs with the Acquire in the task's own look at its token.
+        Snapshot(self.0.fetch_or(CANCEL_REQUESTED, Ordering::AcqRel))
+    }
+
+    /// Another cell will answer for the outcome.
+    pub(crate) fn forward(&self) {
+        // ORDERING: Relaxed: whoever ends the task and sees it late asks the task itself, which is as good.
+        self.0.fetch_or(FORWARDED, Ordering::Relaxed);
+    }
+
+    /// Claims the value, or says why there is none to claim. A look at an error marks it as seen.
+    pub(crate) fn take(&self) -> Take {
+        // ORDERING: Acquire pairs with the terminal transition's Release.
+        let mut seen = self.0.load(Ordering::Acquire);
+        loop {
+            let now = Snapshot(seen);
+            let answer = match now.phase() {
+                CANCELLED => return Take::Cancelled,
+                DONE if now.has(FAILED) && now.has(TAKEN) => return Take::Error,
+                DONE if now.has(FAILED) => Take::Error,
+                DONE if now.has(TAKEN) => return Take::Gone,
+                DONE if now.has(ACCESS) => return Take::Busy,
+                DONE => Take::Value,
+                _ => return Take::Pending,
+            };
+            // ORDERING: AcqRel: the winner owns the value, and the release of ACCESS came before (its Release).
+            match self.0.compare_exchange_weak(seen, seen | TAKEN, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return answer,
+                Err(seen_now) => seen = seen_now,
+            }
+        }
+    }
+
+    /// Tries to hold the outcome by reference, for a callback that was added after the end.
+    pub(crate) fn borrow(&self) -> Borrow {
+        let mut round = 0;
+        // ORDERING: Acquire pairs with the terminal transition's Release.
+        let mut seen = self.0.load(Ordering::Acquire);
+        loop {
+            let now = Snapshot(seen);
+            if !now.is_terminal() {
+                return Borrow::Pending;
+            }
+            if now.has(ACCESS) {
+                return Borrow::Busy;
+            }
+            if now.has(LOCKED) {
+                spin_hint(&mut round);
+                seen = self.0.load(Ordering::Acquire);
+                continue;
+            }
+            // ORDERING: AcqRel: whoever held ACCESS before has finished; who takes next sees that it is held.
+            match self.0.compare_exchange_weak(seen, seen | ACCESS, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return Borrow::Held,
+                Err(seen_now) => seen = seen_now,
+            }
+        }
+    }
+
+    /// Gives `ACCESS` back, unless waiters came meanwhile: they are the holder's to serve first.
+    pub(crate) fn release_access(&self) -> Release {
+        let mut round = 0;
+        // ORDERING: Acquire: an orphaned value becomes the caller's.
+        let mut seen = self.0.load(Ordering::Acquire);
+        loop {
+            let now = Snapshot(seen);
+            if now.has(WAITERS) {
+                return Release::Waiters;
+            }
+            if now.has(LOCKED) {
+                spin_hint(&mut round);
+                seen = self.0.load(Ordering::Acquire);
+                continue;
+            }
+            let orphaned = now.has(DETACHED) && now.holds_value();
+            let next = seen & !ACCESS | if orphaned { TAKEN } else { 0 };
+            // ORDERING: Release pairs with the Acquire of `take` and `detach`: the callbacks have finished reading.
+            match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) if orphaned => return Release::Orphaned,
+                Ok(_) => return Release::Released,
+                Err(seen_now) => seen = seen_now,
+            }
+        }
+    }
+
+    /// Gives `ACCESS` back together with the lock, whose list the caller has emptied.
+    pub(crate) fn release_access_locked(&self) -> Release {
+        // ORDERING: Acquire: an orphaned value becomes the caller's.
+        let mut seen = self.0.load(Ordering::Acquire);
+        loop {
+            let now = Snapshot(seen);
+            let orphaned = now.has(DETACHED) && now.holds_value();
+            let next = seen & !(ACCESS | LOCKED | WAITERS) | if orphaned { TAKEN } else { 0 };
+            // ORDERING: as in `release_access`, and Release pairs with the Acquire of `lock`.
+            match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) if orphaned => return Release::Orphaned,
+                Ok(_) => return Release::Released,
+                Err(seen_now) => seen = seen_now,
+            }
+        }
+    }
+
+    /// The future goes away.
+    pub(crate) fn detach(&self) -> Detach {
+        // ORDERING: Acquire pairs with the terminal transition and with `release_reference`: a value, or the whole
+        // cell, may become the caller's.
+        let mut seen = self.0.load(Ordering::Acquire);
+        loop {
+            let now = Snapshot(seen);
+            if now.references() == 1 {
+                // Nobody else can reach the cell, so there is nobody to race with.
+                return Detach::Last;
+            }
+            let owns_value = now.holds_value() && !now.has(ACCESS);
+            let next = if owns_value { seen | DETACHED | TAKEN } else { (seen | DETACHED) - REF };
+            // ORDERING: Release: what this handle did with the cell happens before it is freed.
+            match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) if owns_value => return Detach::OwnsValue,
+                Ok(_) => return Detach::Released,
+                Err(seen_now) => seen = seen_now,
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Lifecycle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.load(), f)
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.phase() {
+            PENDING => "pending",
+            HANDED => "handed",
+            RUNNING => "running",
+            DONE => "finished",
+            _ => "cancelled",
+        })
+    }
+}

@@ -1,0 +1,30 @@
+//! Floor 0: the one switch between std and loom.
+//!
+//! Every atomic, lock and thread of the crate comes from here, so that the models in `loom_tests` check the code
+//! that ships. clippy's disallowed lists keep std's own names out of the other floors.
+//!
+//! What loom cannot do is modelled here, once: it has no timed waits (a timed wait gives up its turn and then counts
+//! as expired, which explores both outcomes), and its thread-locals have no const constructors.
+
+#[cfg(concurrent_futures_loom)]
+mod modelled;
+#[cfg(not(concurrent_futures_loom))]
+mod native;
+
+#[cfg(concurrent_futures_loom)]
+use modelled as chosen;
+#[cfg(not(concurrent_futures_loom))]
+use native as chosen;
+
+mod contain;
+mod deadline;
+mod signal;
+
+pub(crate) use chosen::{
+    Access, AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Condvar, JoinHandle, Mutex, MutexGuard, Thread, fence,
+    global, spawn_thread, spin_hint, thread_local,
+};
+pub(crate) use contain::{contain, drop_contained};
+pub(crate) use deadline::Deadline;
+pub(crate) use signal::{Parker, Unparker};
+pub(crate) use std::sync::atomic::Ordering;

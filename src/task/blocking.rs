@@ -1,0 +1,253 @@
+//! What a thread does instead of just sleeping when it has to wait for a task.
+//!
+//! An outside thread sleeps. A thread that has a [`Place`] in a pool first asks the pool, which may run the awaited
+//! task right here, or let another thread have the place meanwhile. Every wait of the crate goes through [`enter`].
+#![expect(unsafe_code, reason = "a node on the stack, and a pointer to the thread's place")]
+
+use super::frame::{self, Role};
+use super::graph;
+use super::header::{Header, Owner};
+use super::waiters::ThreadNode;
+use crate::error::TaskError;
+use crate::state::Snapshot;
+use crate::sync::{Deadline, Parker, thread_local};
+use std::cell::Cell;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+/// What a wait is for.
+pub(crate) struct Pause<'a> {
+    pub(crate) awaited: &'a [&'a Header],
+    pub(crate) need: Need<'a>,
+    pub(crate) deadline: Deadline,
+    /// It cannot be refused: a scope has to see the end of its tasks.
+    pub(crate) firm: bool,
+}
+
+impl<'a> Pause<'a> {
+    pub(crate) fn new(awaited: &'a [&'a Header], need: Need<'a>, deadline: Deadline) -> Self {
+        Pause { awaited, need, deadline, firm: false }
+    }
+
+    /// What has to end before the wait does, all of it; `None` where less is enough.
+    fn all_awaited(&self) -> Option<Vec<graph::Awaited>> {
+        match self.need {
+            Need::All => Some(self.awaited.iter().map(|task| (task.address(), task.label())).collect()),
+            Need::End(owner) => Some(vec![(std::ptr::from_ref(owner).addr(), "the end of a pool".to_owned())]),
+            Need::First | Need::Room | Need::Outside => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Need<'a> {
+    /// Every awaited task has to end.
+    All,
+    /// One of them is enough.
+    First,
+    /// Room in the pool's own queue.
+    Room,
+    /// The end of all tasks of another pool.
+    End(&'a Owner),
+    /// Something that has nothing to do with tasks.
+    Outside,
+}
+
+/// What the pool made of a wait.
+#[must_use]
+pub(crate) enum Step {
+    /// Something was run meanwhile; look again.
+    Again,
+    /// The place is lent; sleep, and say when it is over.
+    Sleep,
+    /// It would never end; the text says why.
+    Never(Arc<str>),
+}
+
+/// A worker thread's place in its pool.
+pub(crate) trait Place {
+    fn before_wait(&self, pause: &Pause<'_>) -> Step;
+
+    /// After every [`Step::Sleep`].
+    fn after_wait(&self);
+
+    /// The worker's slot.
+    fn slot(&self) -> usize;
+}
+
+thread_local! {
+    static PLACE: Cell<Option<NonNull<dyn Place>>> = Cell::new(None)
+}
+
+/// Runs `f` with the calling thread's waits going through `place`.
+pub(crate) fn with_place<R>(place: &(dyn Place + 'static), f: impl FnOnce() -> R) -> R {
+    struct Leave(Option<NonNull<dyn Place>>);
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            PLACE.with(|current| current.set(self.0));
+        }
+    }
+    let _leave = Leave(PLACE.with(|current| current.replace(Some(NonNull::from(place)))));
+    f()
+}
+
+fn place<'a>() -> Option<&'a dyn Place> {
+    // SAFETY: `with_place` takes the pointer away again before its borrow ends, and the reference is used only during
+    // the call that asked for it, which is within that borrow.
+    PLACE.with(Cell::get).map(|place| unsafe { &*place.as_ptr() })
+}
+
+/// The slot of the worker that this thread is, if it is one.
+pub(super) fn slot() -> Option<usize> {
+    place().map(Place::slot)
+}
+
+/// Whether anybody would look at what this thread waits for.
+pub(super) fn asks() -> bool {
+    PLACE.with(Cell::get).is_some() || !frame::is_empty()
+}
+
+/// Held while a thread sleeps; gives it its place back.
+#[must_use]
+pub(crate) struct Ticket {
+    /// What it sleeps on.
+    pub(crate) parker: Parker,
+    edge: Option<graph::Edge>,
+    lent: bool,
+}
+
+impl Ticket {
+    /// Whether the wait was given up while it slept, because it was part of a circle.
+    pub(super) fn check(&self) -> Result<(), TaskError> {
+        match &self.edge {
+            Some(edge) if edge.is_refused() => {
+                Err(TaskError::Deadlock("a scope waits for this task, which waits for the scope's own".into()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if self.lent {
+            if let Some(place) = place() {
+                place.after_wait();
+            }
+        }
+    }
+}
+
+/// Before a sleep. `None`: look again first.
+///
+/// # Errors
+/// [`TaskError::Deadlock`] where the sleep would never end.
+pub(crate) fn enter(pause: &Pause<'_>) -> Result<Option<Ticket>, TaskError> {
+    let in_task = !frame::is_empty();
+    if in_task && matches!(pause.need, Need::All) {
+        if let Some(own) = pause.awaited.iter().find(|task| frame::holds(task, Role::Running)) {
+            return Err(TaskError::Deadlock(
+                format!("{} waits for itself, beneath on its own stack", own.label()).into(),
+            ));
+        }
+    }
+    let lent = match place().map(|place| place.before_wait(pause)) {
+        None => false,
+        Some(Step::Sleep) => true,
+        Some(Step::Again) => return Ok(None),
+        Some(Step::Never(chain)) => return Err(TaskError::Deadlock(chain)),
+    };
+    let mut ticket = Ticket { parker: Parker::new(), edge: None, lent };
+    if in_task && pause.deadline.is_never() {
+        if let Some(awaits) = pause.all_awaited() {
+            let edge = graph::Edge::new(awaits, pause.firm, ticket.parker.unparker());
+            ticket.edge = Some(edge.map_err(TaskError::Deadlock)?);
+        }
+    }
+    Ok(Some(ticket))
+}
+
+/// Sleeps until the task's word is as wanted.
+///
+/// # Errors
+/// [`TaskError::TimedOut`], [`TaskError::Deadlock`].
+pub(crate) fn wait_for(task: &Header, until: fn(Snapshot) -> bool, deadline: Deadline) -> Result<(), TaskError> {
+    loop {
+        if until(task.snapshot()) {
+            return Ok(());
+        }
+        if deadline.is_past() && !cfg!(concurrent_futures_loom) {
+            return Err(TaskError::TimedOut);
+        }
+        let Some(ticket) = enter(&Pause::new(&[task.resolve()], Need::All, deadline))? else {
+            continue;
+        };
+        let told = sleep(&ticket, task, until, deadline)?;
+        drop(ticket);
+        if !told && !until(task.snapshot()) {
+            return Err(TaskError::TimedOut);
+        }
+    }
+}
+
+/// Sleeps once: `false` if the deadline came first.
+fn sleep(ticket: &Ticket, task: &Header, until: fn(Snapshot) -> bool, deadline: Deadline) -> Result<bool, TaskError> {
+    // A parker of its own: what wakes this one was told by the task.
+    let node = ThreadNode::new(ticket.parker.unparker());
+    let before = task.life.lock();
+    if until(before) {
+        task.life.unlock(before, before.has_waiters());
+        return Ok(true);
+    }
+    // SAFETY: the lock is held, and this function does not return before the node was removed or told.
+    unsafe { task.waiters.push(node.node()) };
+    task.life.unlock(before, true);
+    let woken = ticket.parker.park_until(deadline);
+    let refused = ticket.check();
+    if woken && refused.is_ok() {
+        return Ok(true);
+    }
+    let before = task.life.lock();
+    // SAFETY: the lock is held.
+    let removed = unsafe { task.waiters.remove(node.node()) };
+    // SAFETY: the lock is held.
+    let more = !unsafe { task.waiters.is_empty() };
+    task.life.unlock(before, more);
+    if !removed {
+        // Whoever took the list is about to tell this node, or has, and calls nothing foreign before that.
+        ticket.parker.park_until(Deadline::NEVER);
+        return Ok(true);
+    }
+    refused.map(|()| false)
+}
+
+/// Runs a function that blocks for reasons of its own (I/O, a lock, a foreign call) without holding back the pool.
+///
+/// On a worker of a [`ThreadPoolExecutor`](crate::ThreadPoolExecutor) the pool lends this task's place to another
+/// thread for as long as `f` runs; anywhere else this is just `f()`. After it the task goes on at once, so for a moment
+/// more tasks may be under way than the pool has workers. A wait for a future does this by itself.
+///
+/// Python has no counterpart: a blocked worker is a lost worker there.
+///
+/// # Panics
+/// If `f` does; the place is taken back first.
+///
+/// # Examples
+/// ```
+/// use concurrent_futures::{ThreadPoolExecutor, blocking};
+/// use std::sync::mpsc;
+///
+/// let pool = ThreadPoolExecutor::new(1)?;
+/// let (tx, rx) = mpsc::channel();
+/// let waiting = pool.submit(move || blocking(|| rx.recv())); // the only worker, and yet:
+/// let sending = pool.submit(move || tx.send(7));
+/// assert_eq!(waiting.result(None)?, Ok(7));
+/// # sending.result(None)?.ok();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn blocking<R>(f: impl FnOnce() -> R) -> R {
+    let outside = Pause::new(&[], Need::Outside, Deadline::NEVER);
+    // A wait for something outside is never refused: without a spare thread the place just stays taken.
+    let _ticket = enter(&outside).ok().flatten();
+    f()
+}

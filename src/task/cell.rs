@@ -1,0 +1,251 @@
+//! One allocation a task: the header, then one slot that holds first the job and later its outcome.
+#![expect(unsafe_code, reason = "one allocation whose slot changes its type")]
+
+use super::extras::{Attached, Extras};
+use super::header::{CellRef, Header, VTable};
+use super::panic;
+use crate::error::TaskError;
+use crate::state::{Birth, Lifecycle};
+use crate::sync::contain;
+use std::cell::UnsafeCell;
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+
+/// What a cell can run.
+pub(crate) trait Work {
+    type Output;
+
+    fn work(self) -> Self::Output;
+}
+
+/// For cells whose outcome comes from a promise or from another cell.
+pub(crate) struct NoWork<T>(std::marker::PhantomData<fn() -> T>);
+
+impl<T> Work for NoWork<T> {
+    type Output = T;
+
+    fn work(self) -> T {
+        unreachable!("a cell without a job is never given to an executor")
+    }
+}
+
+/// See the [module](self). Which of the slot's fields is alive follows from the state word alone.
+#[repr(C)]
+struct TaskCell<W: Work, X> {
+    header: Header,
+    slot: UnsafeCell<Slot<W, W::Output>>,
+    attached: X,
+}
+
+/// All fields begin where the union does (repr(C)), so a pointer to it is one to whichever is alive.
+#[repr(C)]
+union Slot<W, T> {
+    job: ManuallyDrop<W>,
+    value: ManuallyDrop<T>,
+    /// Boxed, so that the rare error does not make every cell larger.
+    error: ManuallyDrop<Box<TaskError>>,
+}
+
+/// How a cell is made.
+pub(crate) struct NewCell<X = ()> {
+    pub(crate) birth: Birth,
+    pub(crate) references: usize,
+    pub(crate) portable: bool,
+    pub(crate) attached: X,
+}
+
+impl NewCell {
+    /// For a job: one reference for the executor's end, one for the future.
+    pub(crate) fn pending() -> Self {
+        NewCell { birth: Birth::Pending, references: 2, portable: false, attached: () }
+    }
+}
+
+impl<X: Attached> NewCell<X> {
+    pub(crate) fn attach<Y: Attached>(self, attached: Y) -> NewCell<Y> {
+        NewCell { birth: self.birth, references: self.references, portable: self.portable, attached }
+    }
+
+    pub(crate) fn portable(self, portable: bool) -> Self {
+        NewCell { portable, ..self }
+    }
+
+    /// With a job. The pointer carries all the references.
+    pub(crate) fn with_work<W: Work>(self, work: W) -> NonNull<Header> {
+        self.allocate::<W>(Slot { job: ManuallyDrop::new(work) })
+    }
+
+    /// With a value.
+    pub(crate) fn with_value<T>(self, value: T) -> NonNull<Header> {
+        self.allocate::<NoWork<T>>(Slot { value: ManuallyDrop::new(value) })
+    }
+
+    /// With an error.
+    pub(crate) fn with_error<T>(self, error: TaskError) -> NonNull<Header> {
+        self.allocate::<NoWork<T>>(Slot { error: ManuallyDrop::new(Box::new(error)) })
+    }
+
+    /// For a promise or another cell to fill.
+    pub(crate) fn empty<T>(self) -> NonNull<Header> {
+        self.allocate::<NoWork<T>>(Slot { job: ManuallyDrop::new(NoWork(std::marker::PhantomData)) })
+    }
+
+    fn allocate<W: Work>(self, slot: Slot<W, W::Output>) -> NonNull<Header> {
+        let vtable = if self.portable { TaskCell::<W, X>::PORTABLE } else { TaskCell::<W, X>::LOCAL };
+        let header = Header::new(Lifecycle::new(self.birth, self.references), vtable);
+        let cell = Box::new(TaskCell { header, slot: UnsafeCell::new(slot), attached: self.attached });
+        // The header is the first field (repr(C)); the pointer keeps the provenance of the whole cell.
+        NonNull::from(Box::leak(cell)).cast()
+    }
+}
+
+impl<W: Work, X: Attached> TaskCell<W, X> {
+    const LOCAL: &'static VTable = &Self::vtable(false);
+    const PORTABLE: &'static VTable = &Self::vtable(true);
+
+    const fn vtable(portable: bool) -> VTable {
+        VTable {
+            run: Self::run,
+            drop_job: Self::drop_job,
+            drop_value: Self::drop_value,
+            slot: Self::slot,
+            extras: Self::extras,
+            source: Self::source,
+            free: Self::free,
+            portable,
+        }
+    }
+
+    /// # Safety
+    /// `cell` is the header of a live cell of this type.
+    unsafe fn slot_of<'a>(cell: NonNull<Header>) -> &'a UnsafeCell<Slot<W, W::Output>> {
+        // SAFETY: by the contract; the field's address is taken without a reference to the whole cell.
+        unsafe { &(*cell.cast::<Self>().as_ptr()).slot }
+    }
+
+    /// # Safety
+    /// As `slot_of`, and the attached part is not being freed.
+    unsafe fn attached_of<'a>(cell: NonNull<Header>) -> &'a X {
+        // SAFETY: as above.
+        unsafe { &(*cell.cast::<Self>().as_ptr()).attached }
+    }
+
+    unsafe fn run(cell: NonNull<Header>) -> bool {
+        // SAFETY: the runner holds a reference.
+        let header = unsafe { cell.as_ref() };
+        // SAFETY: `VTable::run` is called with a cell of this type.
+        let slot = unsafe { Self::slot_of(cell) }.get();
+        // SAFETY: the runner owns the slot, which holds the job (access rule 2); it is read once.
+        let work = header.slot_access.exclusive(|| unsafe { slot.cast::<W>().read() });
+        let outcome = contain(|| work.work()).map_err(panic::report);
+        header.slot_access.exclusive(|| match outcome {
+            Ok(value) => {
+                // SAFETY: the runner owns the slot, and the job has left it.
+                unsafe { slot.write(Slot { value: ManuallyDrop::new(value) }) };
+                false
+            }
+            Err(error) => {
+                // SAFETY: as above.
+                unsafe { slot.write(Slot { error: ManuallyDrop::new(Box::new(error)) }) };
+                true
+            }
+        })
+    }
+
+    unsafe fn drop_job(cell: NonNull<Header>) {
+        // SAFETY: the caller holds a reference.
+        let header = unsafe { cell.as_ref() };
+        // SAFETY: `VTable::drop_job` is called with a cell of this type.
+        let slot = unsafe { Self::slot_of(cell) }.get();
+        // SAFETY: the caller owns the slot, which holds the job (access rules 2 and 3); it is dropped once.
+        header.slot_access.exclusive(|| unsafe { slot.cast::<W>().drop_in_place() });
+    }
+
+    unsafe fn drop_value(cell: NonNull<Header>) {
+        // SAFETY: the caller holds a reference.
+        let header = unsafe { cell.as_ref() };
+        // SAFETY: `VTable::drop_value` is called with a cell of this type.
+        let slot = unsafe { Self::slot_of(cell) }.get();
+        // SAFETY: the caller owns the value (access rule 4); it is dropped once.
+        header.slot_access.exclusive(|| unsafe { slot.cast::<W::Output>().drop_in_place() });
+    }
+
+    unsafe fn slot(cell: NonNull<Header>) -> NonNull<()> {
+        // SAFETY: `VTable::slot` is called with a cell of this type.
+        let slot = unsafe { Self::slot_of(cell) };
+        NonNull::from(slot).cast()
+    }
+
+    unsafe fn extras(cell: NonNull<Header>) -> Option<NonNull<Extras>> {
+        // SAFETY: `VTable::extras` is called with a cell of this type.
+        unsafe { Self::attached_of(cell) }.extras().map(NonNull::from)
+    }
+
+    unsafe fn source(cell: NonNull<Header>) -> Option<NonNull<Header>> {
+        // SAFETY: `VTable::source` is called with a cell of this type.
+        unsafe { Self::attached_of(cell) }.source().map(NonNull::from)
+    }
+
+    unsafe fn free(cell: NonNull<Header>) {
+        // SAFETY: made by `Box::leak` in `allocate`, and the last reference is gone. The slot is a union: only the
+        // header and the attached part are dropped.
+        let cell = unsafe { Box::from_raw(cell.cast::<Self>().as_ptr()) };
+        crate::sync::drop_contained(cell);
+    }
+}
+
+/// The value's side of a slot, for whoever knows its type but not the job's.
+pub(crate) mod value {
+    use super::{CellRef, Header};
+
+    /// Moves the value out.
+    ///
+    /// # Safety
+    /// The cell's value is a `T`, and the caller owns it (access rule 4).
+    pub(crate) unsafe fn read<T>(task: &Header) -> T {
+        // SAFETY: the pointer is the cell's own.
+        let slot = unsafe { (task.vtable().slot)(task.pointer()) };
+        // SAFETY: by the contract; the fields of the union all begin where it begins (repr(C)).
+        task.slot_access.exclusive(|| unsafe { slot.cast::<T>().read() })
+    }
+
+    /// Lends the value.
+    ///
+    /// # Safety
+    /// The cell's value is a `T`, it is in the slot, and nobody moves or drops it while it is lent.
+    pub(crate) unsafe fn borrow<T>(task: &Header) -> &T {
+        // SAFETY: the pointer is the cell's own.
+        let slot = unsafe { (task.vtable().slot)(task.pointer()) };
+        // SAFETY: by the contract.
+        task.slot_access.shared(|| unsafe { slot.cast::<T>().as_ref() })
+    }
+
+    /// Fills the slot.
+    ///
+    /// # Safety
+    /// The cell's value is a `T`, and the caller owns the slot, which is empty (access rule 2).
+    pub(crate) unsafe fn write<T>(task: &Header, value: T) {
+        // SAFETY: the pointer is the cell's own.
+        let slot = unsafe { (task.vtable().slot)(task.pointer()) };
+        // SAFETY: by the contract.
+        task.slot_access.exclusive(|| unsafe { slot.cast::<T>().write(value) });
+    }
+
+    /// Moves the job out.
+    ///
+    /// # Safety
+    /// The cell's job is a `W`, and the caller owns the slot, which holds it (access rule 2).
+    pub(crate) unsafe fn take_job<W>(task: &CellRef) -> W {
+        // SAFETY: the job begins where the union begins, as the value does.
+        unsafe { read(task) }
+    }
+
+    /// Fills the slot with an error.
+    ///
+    /// # Safety
+    /// The caller owns the slot, which is empty (access rule 2).
+    pub(crate) unsafe fn write_error(task: &Header, error: crate::error::TaskError) {
+        // SAFETY: the error begins where the union begins, as the value does.
+        unsafe { write(task, Box::new(error)) }
+    }
+}

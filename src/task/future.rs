@@ -1,0 +1,496 @@
+//! The caller's end of a task.
+#![expect(unsafe_code, reason = "owns one reference, and takes the value by the access rules")]
+
+use super::blocking;
+use super::callback::{self, Outcome};
+use super::cell::{NewCell, value};
+use super::extras::Attached;
+use super::frame::{self, Role};
+use super::header::{CellRef, Header, free};
+use super::panic;
+use super::run;
+use super::shared::SharedFuture;
+use crate::error::{TaskError, WaitTimedOut};
+use crate::state::{Birth, Detach, Snapshot, Take};
+use crate::sync::{Deadline, contain, drop_contained};
+use std::error::Error;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+/// The result of a task that may not be there yet.
+///
+/// It can be waited for with a limit, polled, awaited from any async runtime, cancelled, asked for its state, and
+/// collected with others by [`wait`](crate::wait()) and [`as_completed`](crate::as_completed()). It equals itself only:
+/// `==` and hashing go by identity, so that it serves as a key (`HashMap<Future<T>, Url>` is an idiom of Python's
+/// docs).
+///
+/// Dropping it detaches: the task still runs. [`cancel_on_drop`](Future::cancel_on_drop) is the opt-in for the other.
+///
+/// As in Python, but for these on purpose: [`result`](Future::result) moves the value out instead of sharing it
+/// ([`shared`](Future::shared) is for many readers); there is one cancelled state, and cancelling is the notification.
+///
+/// # Cancel safety
+/// Awaiting `&mut future` or `&future` and dropping that wait loses nothing: the handle is as before.
+///
+/// # Examples
+/// ```
+/// use concurrent_futures::ThreadPoolExecutor;
+/// use std::time::Duration;
+///
+/// let pool = ThreadPoolExecutor::new(2)?;
+/// let future = pool.submit(|| 6 * 7);
+/// assert_eq!(future.result(Duration::from_secs(10))?, 42);
+/// assert!(future.done());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "dropping a Future detaches its task"]
+pub struct Future<T> {
+    /// Owns one reference; the cell's value is a `T`.
+    cell: NonNull<Header>,
+    _value: PhantomData<T>,
+}
+
+// SAFETY: everything goes through the state word. Through the handle the value can be moved to, or dropped on, another
+// thread, which asks for Send; it is never lent to two threads at once, so Sync is not asked for.
+unsafe impl<T: Send> Send for Future<T> {}
+// SAFETY: as above; `&Future` allows what `Future` does.
+unsafe impl<T: Send> Sync for Future<T> {}
+
+impl<T> Unpin for Future<T> {}
+impl<T> UnwindSafe for Future<T> {}
+impl<T> RefUnwindSafe for Future<T> {}
+
+/// What a request to stop came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum CancelOutcome {
+    /// It had not begun, and now never will.
+    NeverRan,
+    /// It had ended before.
+    AlreadyDone,
+    /// It runs, and has been asked to stop: see [`task::cancel_requested`](crate::task::cancel_requested).
+    Signalled,
+    /// Its worker is being ended.
+    Killed,
+}
+
+/// Which future it is. Like Python's `id()`, unique among those that are alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FutureId(u64);
+
+impl<T: Send + 'static> Future<T> {
+    /// A future that has its value already.
+    ///
+    /// # Examples
+    /// ```
+    /// let future = concurrent_futures::Future::ready(3);
+    /// assert_eq!(future.result(None)?, 3);
+    /// # Ok::<(), concurrent_futures::TaskError>(())
+    /// ```
+    pub fn ready(value: T) -> Self {
+        let cell = NewCell { birth: Birth::Value, references: 1, portable: false, attached: () }.with_value(value);
+        // SAFETY: the one reference is the future's, and the value is a `T`.
+        unsafe { Future::from_owned(cell) }
+    }
+
+    /// A future that has failed already.
+    pub fn failed(error: TaskError) -> Self {
+        Future::failed_any(error)
+    }
+}
+
+impl<T> Future<T> {
+    /// # Safety
+    /// The caller owns one reference, which it gives to the result, and the cell's value is a `T`.
+    pub(crate) unsafe fn from_owned(cell: NonNull<Header>) -> Self {
+        Future { cell, _value: PhantomData }
+    }
+
+    pub(crate) fn failed_any(error: TaskError) -> Self {
+        let cell = NewCell { birth: Birth::Error, references: 1, portable: false, attached: () }.with_error::<T>(error);
+        // SAFETY: the one reference is the future's, and a value would be a `T`.
+        unsafe { Future::from_owned(cell) }
+    }
+
+    pub(crate) fn header(&self) -> &Header {
+        // SAFETY: the reference that this handle owns keeps the cell alive.
+        unsafe { self.cell.as_ref() }
+    }
+
+    /// The outcome if it can be had without waiting; `None` while there is none, or while callbacks look at it.
+    fn take_now(&self) -> Option<Result<T, TaskError>> {
+        let task = self.header();
+        match task.life.take() {
+            // SAFETY: `Take::Value` made the value this caller's, and it is a `T`.
+            Take::Value => Some(Ok(unsafe { value::read::<T>(task) })),
+            Take::Error => Some(Err(task.failure().clone())),
+            Take::Cancelled => Some(Err(TaskError::Cancelled)),
+            Take::Gone => Some(Err(TaskError::ResultTaken)),
+            Take::Busy if frame::holds(task, Role::Notifying) => Some(Err(TaskError::Deadlock(
+                format!("{} is asked for its result by its own callback, which reads it by reference", task.label())
+                    .into(),
+            ))),
+            Take::Busy | Take::Pending => None,
+        }
+    }
+
+    /// Waits for the outcome and takes it.
+    ///
+    /// The timeout is a [`Duration`], an `Option<Duration>`, or `None` for no limit. Like a channel's `recv(&self)`
+    /// this moves the value out: one caller gets it, a later one `ResultTaken`. An error can be had any number of
+    /// times. A worker of the pool that has the task may run it here instead of waiting.
+    ///
+    /// # Errors
+    /// [`TaskError::TimedOut`] if the limit came first; the future stays usable. [`TaskError::ResultTaken`].
+    /// [`TaskError::Deadlock`] where the wait would never end: a task that waits for itself, a circle of tasks, a
+    /// callback that asks its own future. Else why the task has no value.
+    pub fn result(&self, timeout: impl Into<Option<Duration>>) -> Result<T, TaskError> {
+        match self.take_now() {
+            Some(outcome) => outcome,
+            None => self.result_until(Deadline::after(timeout.into())),
+        }
+    }
+
+    pub(crate) fn result_until(&self, deadline: Deadline) -> Result<T, TaskError> {
+        loop {
+            blocking::wait_for(self.header(), Snapshot::is_settled, deadline)?;
+            if let Some(outcome) = self.take_now() {
+                return outcome;
+            }
+        }
+    }
+
+    /// Takes the outcome if it is there: `None` while the task has not ended, or while callbacks on another thread
+    /// still look at the value. Never blocks.
+    pub fn try_result(&self) -> Option<Result<T, TaskError>> {
+        self.take_now()
+    }
+
+    /// Waits for the end and says what went wrong: `None` where there is, or was, a value. Takes nothing.
+    ///
+    /// Python raises `CancelledError` for a cancelled future; here it is an error like any other.
+    ///
+    /// # Errors
+    /// [`WaitTimedOut`] if the limit came first, or if the wait would never have ended.
+    pub fn exception(&self, timeout: impl Into<Option<Duration>>) -> Result<Option<TaskError>, WaitTimedOut> {
+        let task = self.header();
+        if !task.snapshot().is_terminal() {
+            let deadline = Deadline::after(timeout.into());
+            blocking::wait_for(task, Snapshot::is_terminal, deadline)
+                .map_err(|_| WaitTimedOut { unfinished: 1, total: 1 })?;
+        }
+        Ok(task.error(true))
+    }
+
+    /// Whether a worker has begun the task and not ended it.
+    pub fn running(&self) -> bool {
+        self.header().is_running()
+    }
+
+    /// Whether the task has ended, in whatever way.
+    pub fn done(&self) -> bool {
+        self.header().snapshot().is_terminal()
+    }
+
+    /// Whether the task was cancelled.
+    pub fn cancelled(&self) -> bool {
+        self.header().snapshot().is_cancelled()
+    }
+
+    /// Cancels the task if it has not begun. `true`: it never ran and never will (also on a second call); `false`: it
+    /// runs, or has ended. Callbacks are called, and the job is dropped, on this thread, before this returns.
+    pub fn cancel(&self) -> bool {
+        run::cancel(self.header())
+    }
+
+    /// Cancels the task if it has not begun; a running one is asked to stop, which it sees with
+    /// [`task::cancel_requested`](crate::task::cancel_requested).
+    pub fn request_cancel(&self) -> CancelOutcome {
+        request_cancel(self.header())
+    }
+
+    /// The strongest that this task's executor can do: a worker process is ended, with `grace` between the polite
+    /// signal and the other. A thread cannot be ended; there this is [`request_cancel`](Future::request_cancel).
+    pub fn kill(&self, grace: Duration) -> CancelOutcome {
+        let _ = grace;
+        self.request_cancel()
+    }
+
+    /// Calls `f` with the outcome, by reference, before anybody can take the value.
+    ///
+    /// Callbacks run in the order in which they were added, on the thread that ends the task (a worker, or the
+    /// canceller); at once, and on this thread, if the task has ended. A panic in one is reported by the panic hook and
+    /// goes no further. Inside, `result` on the same future is `Err(Deadlock)`; everything else works.
+    pub fn add_done_callback(&self, f: impl FnOnce(Outcome<'_, T>) + Send + 'static) {
+        // SAFETY: the cell's value is a `T`, and `f` gets it by reference.
+        unsafe { callback::add::<T, _>(self.header(), move |_, outcome| f(outcome)) };
+    }
+
+    /// Which future this is.
+    pub fn id(&self) -> FutureId {
+        id(self.header())
+    }
+
+    /// The name that [`SubmitOptions::name`](crate::SubmitOptions::name) gave the task.
+    pub fn name(&self) -> Option<&str> {
+        self.header().name()
+    }
+
+    /// Turns this into a handle for many readers, which lends the value instead of moving it.
+    ///
+    /// By value: a method by `&self` would lose against `futures::FutureExt::shared`.
+    pub fn shared(self) -> SharedFuture<T>
+    where
+        T: Sync,
+    {
+        SharedFuture::new(self)
+    }
+
+    /// Ties the task to the handle: dropping it cancels a task that has not begun and asks a running one to stop.
+    pub fn cancel_on_drop(self) -> CancelOnDrop<T> {
+        CancelOnDrop(Some(self))
+    }
+
+    pub(crate) fn poll_outcome(&self, cx: &mut Context<'_>, own: bool) -> Poll<Result<T, TaskError>> {
+        if let Some(outcome) = self.take_now() {
+            return Poll::Ready(outcome);
+        }
+        register_waker(self.header(), cx.waker(), own, Snapshot::is_settled);
+        // What came between the first look and the registration is found here.
+        self.take_now().map_or(Poll::Pending, Poll::Ready)
+    }
+}
+
+pub(crate) fn id(task: &Header) -> FutureId {
+    FutureId(task.address() as u64)
+}
+
+pub(crate) fn request_cancel(task: &Header) -> CancelOutcome {
+    let task = task.resolve();
+    if run::cancel(task) {
+        return CancelOutcome::NeverRan;
+    }
+    if task.life.request_cancel().is_terminal() { CancelOutcome::AlreadyDone } else { CancelOutcome::Signalled }
+}
+
+/// Leaves a waker, unless the task is as wanted already. `own`: instead of the one that the handle left before.
+pub(super) fn register_waker(task: &Header, waker: &Waker, own: bool, until: fn(Snapshot) -> bool) {
+    let before = task.life.lock();
+    // SAFETY: the lock is held.
+    let known = until(before) || unsafe { task.waiters.has_waker(waker, own) };
+    task.life.unlock(before, before.has_waiters());
+    if known {
+        return;
+    }
+    // Cloning is foreign code, and so happens outside the lock.
+    let waker = waker.clone();
+    let before = task.life.lock();
+    if until(before) {
+        task.life.unlock(before, before.has_waiters());
+        return;
+    }
+    let old = if own {
+        // SAFETY: the lock is held.
+        unsafe { task.waiters.set_own_waker(Some(waker)) }
+    } else {
+        // SAFETY: the lock is held.
+        unsafe { task.waiters.add_waker(waker) };
+        None
+    };
+    task.life.unlock(before, true);
+    drop_contained(old);
+}
+
+impl<T, E: Into<Box<dyn Error + Send + Sync>>> Future<Result<T, E>> {
+    /// Makes the job's own `Err` the future's: [`TaskError::Failed`], so that one `?` serves, and
+    /// [`ReturnWhen::FirstError`](crate::ReturnWhen), scopes and fail-fast see it.
+    ///
+    /// # Examples
+    /// ```
+    /// use concurrent_futures::ThreadPoolExecutor;
+    ///
+    /// let pool = ThreadPoolExecutor::new(1)?;
+    /// let number = pool.submit(|| "x".parse::<u32>()).fallible();
+    /// let error = number.result(None).unwrap_err();
+    /// assert!(error.is_failed() && error.downcast_ref::<std::num::ParseIntError>().is_some());
+    /// # Ok::<(), concurrent_futures::BuildError>(())
+    /// ```
+    pub fn fallible(self) -> Future<T> {
+        let new = NewCell { birth: Birth::Handed, references: 2, portable: false, attached: Source(self) };
+        let cell = new.empty::<T>();
+        // SAFETY: one of the two references is the continuation's.
+        let handed = unsafe { CellRef::from_owned(cell) };
+        // SAFETY: the other is the future's, and the value will be a `T`.
+        let future = unsafe { Future::<T>::from_owned(cell) };
+        let source = future.header().source();
+        source.life.forward();
+        // SAFETY: the source's value is a `Result<T, E>`; its only future is kept out of reach inside the new cell, so
+        // nobody else takes the value.
+        unsafe { callback::add::<Result<T, E>, _>(source, move |source, outcome| forward(handed, source, outcome)) };
+        future
+    }
+}
+
+/// Ends a handed cell with what its source came to. Called with the source's `ACCESS` held, by the only one who takes.
+fn forward<T, E>(handed: CellRef, source: &Header, outcome: Outcome<'_, Result<T, E>>)
+where
+    E: Into<Box<dyn Error + Send + Sync>>,
+{
+    let outcome = match outcome {
+        Ok(_) => {
+            source.life.mark_taken();
+            // SAFETY: ACCESS is held, nobody else takes the value, and TAKEN says that it has left.
+            let taken = unsafe { value::read::<Result<T, E>>(source) };
+            // The conversion is the caller's code.
+            taken.map_err(|error| match contain(move || error.into()) {
+                Ok(error) => TaskError::Failed(Arc::from(error)),
+                Err(payload) => panic::report(payload),
+            })
+        }
+        Err(TaskError::Cancelled) if source.snapshot().is_cancelled() => {
+            return run::cancel_handed(handed);
+        }
+        Err(error) => Err(error.clone()),
+    };
+    let failed = outcome.is_err();
+    match outcome {
+        // SAFETY: only this continuation ends the handed cell, so it owns the slot, whose value is a `T`.
+        Ok(value) => unsafe { value::write::<T>(&handed, value) },
+        // SAFETY: as above.
+        Err(error) => unsafe { value::write_error(&handed, error) },
+    }
+    let ended = handed.clone();
+    run::finish(handed, failed);
+    if let Some(watcher) = source.extras().and_then(|extras| extras.watcher.clone()) {
+        watcher.ended(&ended);
+    }
+}
+
+/// Keeps the future from which a handed cell gets its outcome.
+struct Source<T>(Future<T>);
+
+impl<T> Attached for Source<T> {
+    fn source(&self) -> Option<&Header> {
+        Some(self.0.header())
+    }
+}
+
+impl<T> Drop for Future<T> {
+    fn drop(&mut self) {
+        let task = self.header();
+        if task.snapshot().has_waiters() {
+            let before = task.life.lock();
+            // SAFETY: the lock is held.
+            let waker = unsafe { task.waiters.set_own_waker(None) };
+            // SAFETY: the lock is held.
+            let more = !unsafe { task.waiters.is_empty() };
+            task.life.unlock(before, more);
+            drop_contained(waker);
+        }
+        match task.life.detach() {
+            Detach::Released => {}
+            Detach::OwnsValue => {
+                run::drop_value(task);
+                // SAFETY: `OwnsValue` left this handle's reference to give back.
+                drop(unsafe { CellRef::from_owned(self.cell) });
+            }
+            Detach::Last => free(self.cell, task.snapshot()),
+        }
+    }
+}
+
+impl<T> std::future::Future for Future<T> {
+    type Output = Result<T, TaskError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_outcome(cx, true)
+    }
+}
+
+impl<T> std::future::Future for &Future<T> {
+    type Output = Result<T, TaskError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_outcome(cx, false)
+    }
+}
+
+impl<T> PartialEq for Future<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cell == other.cell
+    }
+}
+
+impl<T> Eq for Future<T> {}
+
+impl<T> Hash for Future<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.id().hash(state);
+    }
+}
+
+impl<T> fmt::Debug for Future<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug(self.header(), "Future", f)
+    }
+}
+
+pub(super) fn debug(task: &Header, what: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut tuple = f.debug_struct(what);
+    if let Some(name) = task.name() {
+        tuple.field("name", &name);
+    }
+    // A handed cell is as its source is until it has an outcome of its own.
+    let now = task.snapshot();
+    tuple.field("state", if now.is_handed() { &task.resolve().life } else { &task.life }).finish()
+}
+
+/// A future whose task is cancelled with it: see [`Future::cancel_on_drop`].
+#[must_use = "dropping it cancels the task at once"]
+#[derive(Debug)]
+pub struct CancelOnDrop<T>(Option<Future<T>>);
+
+impl<T> CancelOnDrop<T> {
+    /// Back to a future that detaches when dropped.
+    pub fn detach(mut self) -> Future<T> {
+        match self.0.take() {
+            Some(future) => future,
+            None => unreachable!("only `detach` and `drop` empty it, and both consume it"),
+        }
+    }
+}
+
+impl<T> Deref for CancelOnDrop<T> {
+    type Target = Future<T>;
+
+    fn deref(&self) -> &Future<T> {
+        match &self.0 {
+            Some(future) => future,
+            None => unreachable!("only `detach` and `drop` empty it, and both consume it"),
+        }
+    }
+}
+
+impl<T> Drop for CancelOnDrop<T> {
+    fn drop(&mut self) {
+        if let Some(future) = self.0.take() {
+            future.request_cancel();
+        }
+    }
+}
+
+impl<T> std::future::Future for CancelOnDrop<T> {
+    type Output = Result<T, TaskError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_outcome(cx, true)
+    }
+}

@@ -1,0 +1,67 @@
+//! What a running task can ask about itself.
+//!
+//! # Examples
+//! ```
+//! use concurrent_futures::{SubmitOptions, ThreadPoolExecutor, task};
+//!
+//! let pool = ThreadPoolExecutor::new(1)?;
+//! let who = pool.submit_with(SubmitOptions::new().name("probe"), || (task::name(), task::slot()));
+//! assert_eq!(who.result(None)?, (Some("probe".to_string()), Some(0)));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+// Floor 2: a task is a state with a job and a result; a future and a promise are its two ends.
+//
+// One allocation holds everything (`cell`). `header` is the part that is the same for every job, `waiters` who wants
+// to know of the end, `run` what happens from the first step of a job to the last callback. On these stand the
+// handles: `future`, `shared`, `promise`, `erased` (the executor's end), and the waits for many: `wait`,
+// `as_completed`. What a *thread* does while it waits is a hook that the pool fills in (`blocking`).
+
+mod as_completed;
+mod blocking;
+mod callback;
+mod cell;
+mod current;
+mod erased;
+mod extras;
+mod frame;
+mod future;
+mod graph;
+mod header;
+mod panic;
+mod promise;
+mod run;
+mod shared;
+mod timer;
+mod wait;
+mod wait_set;
+mod waiters;
+
+pub use current::{cancel_requested, check_cancelled, name, slot};
+
+// These are public at the crate's root.
+#[doc(hidden)]
+pub use self::{
+    as_completed::{AsCompleted, as_completed},
+    blocking::blocking,
+    callback::Outcome,
+    erased::Task,
+    future::{CancelOnDrop, CancelOutcome, Future, FutureId},
+    promise::{Promise, promise},
+    shared::SharedFuture,
+    wait::{DoneAndNotDone, ReturnWhen, wait},
+    wait_set::Waitable,
+};
+
+pub(crate) use wait_set::WaitSet;
+pub(crate) use wait_set::sealed::{Sealed, Target};
+
+pub(crate) use blocking::{Need, Pause, Place, Step, enter, with_place};
+pub(crate) use cell::{NewCell, Work, value};
+pub(crate) use erased::Begun;
+pub(crate) use extras::{Extras, Watcher};
+pub(crate) use future::request_cancel;
+pub(crate) use header::{CellRef, Header, Owner};
+pub(crate) use panic::{report as panic_error, text as panic_text};
+pub(crate) use run::{Idle, cancel};
+pub(crate) use timer::{Alarm, after, expire_after};

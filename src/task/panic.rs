@@ -1,0 +1,70 @@
+//! From a caught panic to a report: the message from its payload, place and backtrace from a hook.
+//!
+//! Only a panic hook is told where a panic happened. The crate adds one, once, in front of the one that is there; it
+//! notes what it sees while a task runs, and then calls the other, so that what is printed does not change.
+
+use super::frame;
+use crate::error::{PanicReport, TaskError};
+use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::cell::RefCell;
+use std::panic::PanicHookInfo;
+use std::sync::{Arc, Once};
+
+struct Noted {
+    location: Option<String>,
+    backtrace: Option<String>,
+}
+
+std::thread_local! {
+    static LAST: RefCell<Option<Noted>> = const { RefCell::new(None) };
+}
+
+/// Puts the hook in place, if it is not.
+pub(super) fn install_hook() {
+    static INSTALLED: Once = Once::new();
+    // Changing the hook from a panicking thread would panic; the next task tries again.
+    if INSTALLED.is_completed() || std::thread::panicking() {
+        return;
+    }
+    INSTALLED.call_once(|| {
+        let next = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            note(info);
+            next(info);
+        }));
+    });
+}
+
+fn note(info: &PanicHookInfo<'_>) {
+    if !frame::in_task() {
+        return;
+    }
+    let backtrace = Backtrace::capture();
+    let noted = Noted {
+        location: info.location().map(ToString::to_string),
+        backtrace: (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string()),
+    };
+    // A thread that is being torn down, or one that panics inside this very function, goes without.
+    let _ = LAST.try_with(|last| last.try_borrow_mut().map(|mut last| last.replace(noted)));
+}
+
+/// Turns a caught payload into the task's error. A payload whose own `Drop` panics does no harm.
+pub(crate) fn report(payload: Box<dyn Any + Send>) -> TaskError {
+    let noted = LAST.try_with(|last| last.try_borrow_mut().ok().and_then(|mut last| last.take())).ok().flatten();
+    let (location, backtrace) = noted.map_or((None, None), |noted| (noted.location, noted.backtrace));
+    TaskError::Panicked(Arc::new(PanicReport { message: text(payload), location, backtrace }))
+}
+
+/// What a payload says.
+pub(crate) fn text(payload: Box<dyn Any + Send>) -> String {
+    let message = if let Some(text) = payload.downcast_ref::<&'static str>() {
+        (*text).to_owned()
+    } else if let Some(text) = payload.downcast_ref::<String>() {
+        text.clone()
+    } else {
+        "a payload that is no text".to_owned()
+    };
+    crate::sync::drop_contained(payload);
+    message
+}

@@ -1,0 +1,130 @@
+//! A future for many readers.
+#![expect(unsafe_code, reason = "lends the value by the access rules")]
+
+use super::blocking;
+use super::cell::value;
+use super::future::{self, Future, FutureId};
+use crate::error::TaskError;
+use crate::state::Snapshot;
+use crate::sync::Deadline;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// A future that lends its value to any number of readers: see [`Future::shared`].
+///
+/// Cloning is cheap; the value is dropped with the last clone. Python's futures are all of this kind.
+///
+/// # Examples
+/// ```
+/// use concurrent_futures::ThreadPoolExecutor;
+///
+/// let pool = ThreadPoolExecutor::new(1)?;
+/// let text = pool.submit(|| String::from("read me")).shared();
+/// let reader = text.clone();
+/// assert_eq!(reader.result(None)?.len(), 7);
+/// assert_eq!(text.result(None)?, "read me");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "dropping the last clone detaches its task"]
+pub struct SharedFuture<T> {
+    /// Nobody moves the value out: `shared` took the only handle that could.
+    future: Arc<Future<T>>,
+}
+
+impl<T> SharedFuture<T> {
+    pub(super) fn new(future: Future<T>) -> Self {
+        SharedFuture { future: Arc::new(future) }
+    }
+
+    pub(super) fn future(&self) -> &Future<T> {
+        &self.future
+    }
+
+    /// What there is, without waiting.
+    fn look(&self) -> Option<Result<&T, TaskError>> {
+        let task = self.future.header();
+        let now = task.snapshot();
+        if !now.is_terminal() {
+            return None;
+        }
+        if let Some(error) = task.error(true) {
+            return Some(Err(error));
+        }
+        if !now.holds_value() {
+            return Some(Err(TaskError::ResultTaken));
+        }
+        // SAFETY: DONE was seen and the value is in the slot; nobody moves it (see the field), and it is dropped with
+        // the last clone, of which `self` is one.
+        Some(Ok(unsafe { value::borrow::<T>(task) }))
+    }
+
+    /// Waits for the outcome and lends it; the error by value, since `?` cannot carry a borrow into `Box<dyn Error>`.
+    ///
+    /// # Errors
+    /// As [`Future::result`]; `ResultTaken` only if the value was taken before the future became shared.
+    pub fn result(&self, timeout: impl Into<Option<Duration>>) -> Result<&T, TaskError> {
+        if let Some(outcome) = self.look() {
+            return outcome;
+        }
+        let deadline = Deadline::after(timeout.into());
+        loop {
+            blocking::wait_for(self.future.header(), Snapshot::is_terminal, deadline)?;
+            if let Some(outcome) = self.look() {
+                return outcome;
+            }
+        }
+    }
+
+    /// Whether the task has ended, in whatever way.
+    pub fn done(&self) -> bool {
+        self.future.done()
+    }
+
+    /// Whether a worker has begun the task and not ended it.
+    pub fn running(&self) -> bool {
+        self.future.running()
+    }
+
+    /// Whether the task was cancelled.
+    pub fn cancelled(&self) -> bool {
+        self.future.cancelled()
+    }
+
+    /// As [`Future::cancel`].
+    pub fn cancel(&self) -> bool {
+        self.future.cancel()
+    }
+
+    /// Which future this is: the same for all clones.
+    pub fn id(&self) -> FutureId {
+        self.future.id()
+    }
+}
+
+impl<T> Clone for SharedFuture<T> {
+    fn clone(&self) -> Self {
+        SharedFuture { future: Arc::clone(&self.future) }
+    }
+}
+
+impl<T> fmt::Debug for SharedFuture<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        future::debug(self.future.header(), "SharedFuture", f)
+    }
+}
+
+/// Awaiting cannot lend from `self`, so it clones the value.
+impl<T: Clone> std::future::Future for SharedFuture<T> {
+    type Output = Result<T, TaskError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let task = self.future.header();
+        if !task.snapshot().is_terminal() {
+            future::register_waker(task, cx.waker(), false, Snapshot::is_terminal);
+        }
+        self.look().map_or(Poll::Pending, |outcome| Poll::Ready(outcome.cloned()))
+    }
+}

@@ -1,0 +1,431 @@
+//! Who wants to know of a task's end: a list in the header, changed only under the state word's lock bit.
+//!
+//! The first waker needs no memory of its own: the list is either one waker, or a chain of nodes. Nodes of threads and
+//! wait-sets belong to whoever waits, and are only looked at until their owner has been told; nodes of callbacks and
+//! further wakers belong to the list.
+#![expect(unsafe_code, reason = "an intrusive list of nodes that live elsewhere")]
+
+use crate::sync::{Access, Unparker};
+use std::cell::Cell;
+use std::ptr::NonNull;
+use std::sync::Arc;
+use std::task::{RawWakerVTable, Waker};
+
+use super::header::Header;
+
+/// The list; see the [module](self).
+///
+/// Invariant: `vtable` is `Some` exactly if `first` is the data of an owned waker; otherwise `first` is null or the
+/// newest [`Node`] of a chain.
+pub(super) struct Waiters {
+    access: Access,
+    first: Cell<*const ()>,
+    vtable: Cell<Option<&'static RawWakerVTable>>,
+}
+
+/// The head of every kind of node.
+#[repr(C)]
+pub(super) struct Node {
+    next: Cell<*const Node>,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Thread,
+    Set,
+    OwnWaker,
+    Waker,
+    Callback,
+}
+
+/// A thread that sleeps until the end; lives on its stack.
+#[repr(C)]
+pub(super) struct ThreadNode {
+    node: Node,
+    unparker: Arc<Unparker>,
+}
+
+/// One member of a wait for many; lives with the wait.
+#[repr(C)]
+pub(super) struct SetNode {
+    node: Node,
+    set: Arc<dyn Ready>,
+    index: usize,
+}
+
+// SAFETY: its links are only looked at under the lock bit of the task whose list it is in, and `set` is Send and Sync.
+unsafe impl Send for SetNode {}
+// SAFETY: as above; `&SetNode` gives no other access.
+unsafe impl Sync for SetNode {}
+
+/// Where a wait for many hears of its members.
+pub(super) trait Ready: Send + Sync {
+    /// Member `index` has ended. Calls nothing foreign.
+    fn ready(&self, index: usize);
+}
+
+#[repr(C)]
+struct WakerNode {
+    node: Node,
+    waker: Waker,
+}
+
+/// A callback, followed in memory by what its `call` knows.
+#[repr(C)]
+pub(super) struct CallbackNode {
+    node: Node,
+    /// Consumes the node. Contains every panic.
+    call: unsafe fn(NonNull<CallbackNode>, &Header),
+}
+
+impl Node {
+    fn new(kind: Kind) -> Self {
+        Node { next: Cell::new(std::ptr::null()), kind }
+    }
+}
+
+impl ThreadNode {
+    pub(super) fn new(unparker: Arc<Unparker>) -> Self {
+        ThreadNode { node: Node::new(Kind::Thread), unparker }
+    }
+
+    pub(super) fn node(&self) -> NonNull<Node> {
+        NonNull::from(self).cast()
+    }
+}
+
+impl SetNode {
+    pub(super) fn new(set: Arc<dyn Ready>, index: usize) -> Self {
+        SetNode { node: Node::new(Kind::Set), set, index }
+    }
+
+    pub(super) fn node(&self) -> NonNull<Node> {
+        NonNull::from(self).cast()
+    }
+}
+
+impl CallbackNode {
+    pub(super) fn new(call: unsafe fn(NonNull<CallbackNode>, &Header)) -> Self {
+        CallbackNode { node: Node::new(Kind::Callback), call }
+    }
+}
+
+impl Waiters {
+    pub(super) fn new() -> Self {
+        Waiters { access: Access::new(), first: Cell::new(std::ptr::null()), vtable: Cell::new(None) }
+    }
+
+    /// # Safety
+    /// The caller holds the lock bit. The node stays valid until it was removed or its owner was told.
+    pub(super) unsafe fn push(&self, node: NonNull<Node>) {
+        self.access.exclusive(|| {
+            if let Some(vtable) = self.vtable.take() {
+                // SAFETY: by the invariant these are the parts of a waker that the list owns; the vtable is gone, so
+                // there is no second one.
+                let waker = unsafe { Waker::new(self.first.replace(std::ptr::null()), vtable) };
+                let own = Box::new(WakerNode { node: Node::new(Kind::OwnWaker), waker });
+                self.first.set(Box::into_raw(own).cast_const().cast());
+            }
+            // SAFETY: the node is valid by the contract.
+            unsafe { node.as_ref() }.next.set(self.first.get().cast());
+            self.first.set(node.as_ptr().cast_const().cast());
+        });
+    }
+
+    /// Takes a node out again; `false` if the list was taken before.
+    ///
+    /// # Safety
+    /// The caller holds the lock bit.
+    pub(super) unsafe fn remove(&self, node: NonNull<Node>) -> bool {
+        self.access.exclusive(|| {
+            if self.vtable.get().is_some() {
+                return false;
+            }
+            let mut link: *const Node = self.first.get().cast();
+            let mut previous: Option<&Node> = None;
+            // SAFETY: every node in the chain is valid while it is linked, and links change only under the lock.
+            while let Some(here) = unsafe { link.as_ref() } {
+                if std::ptr::eq(here, node.as_ptr()) {
+                    match previous {
+                        Some(previous) => previous.next.set(here.next.get()),
+                        None => self.first.set(here.next.get().cast()),
+                    }
+                    return true;
+                }
+                previous = Some(here);
+                link = here.next.get();
+            }
+            false
+        })
+    }
+
+    /// # Safety
+    /// The caller holds the lock bit.
+    pub(super) unsafe fn is_empty(&self) -> bool {
+        self.access.shared(|| self.first.get().is_null() && self.vtable.get().is_none())
+    }
+
+    /// Finds the future's own waker, or with `own: false` another one that wakes the same task.
+    ///
+    /// # Safety
+    /// The caller holds the lock bit.
+    pub(super) unsafe fn has_waker(&self, waker: &Waker, own: bool) -> bool {
+        self.access.shared(|| {
+            if let Some(vtable) = self.vtable.get() {
+                return self.first.get() == waker.data() && std::ptr::eq(vtable, waker.vtable());
+            }
+            let mut link: *const Node = self.first.get().cast();
+            // SAFETY: as in `remove`.
+            while let Some(here) = unsafe { link.as_ref() } {
+                if here.kind == Kind::OwnWaker || (!own && here.kind == Kind::Waker) {
+                    // SAFETY: nodes of these kinds are `WakerNode`s, which begin with their node.
+                    let stored = unsafe { &*link.cast::<WakerNode>() };
+                    if stored.waker.will_wake(waker) {
+                        return true;
+                    }
+                }
+                link = here.next.get();
+            }
+            false
+        })
+    }
+
+    /// Replaces the future's own waker; gives the old one back, to be dropped outside the lock.
+    ///
+    /// # Safety
+    /// The caller holds the lock bit.
+    pub(super) unsafe fn set_own_waker(&self, waker: Option<Waker>) -> Option<Waker> {
+        self.access.exclusive(|| {
+            if let Some(vtable) = self.vtable.take() {
+                // SAFETY: as in `push`.
+                let old = unsafe { Waker::new(self.first.replace(std::ptr::null()), vtable) };
+                self.keep_own(waker);
+                return Some(old);
+            }
+            let mut link: *const Node = self.first.get().cast();
+            let mut previous: Option<&Node> = None;
+            // SAFETY: as in `remove`.
+            while let Some(here) = unsafe { link.as_ref() } {
+                if here.kind == Kind::OwnWaker {
+                    match previous {
+                        Some(previous) => previous.next.set(here.next.get()),
+                        None => self.first.set(here.next.get().cast()),
+                    }
+                    // SAFETY: nodes of this kind are boxed `WakerNode`s; it is unlinked, so this is the only owner.
+                    let old = unsafe { Box::from_raw(link.cast::<WakerNode>().cast_mut()) };
+                    self.keep_own(waker);
+                    return Some(old.waker);
+                }
+                previous = Some(here);
+                link = here.next.get();
+            }
+            self.keep_own(waker);
+            None
+        })
+    }
+
+    /// Stores the future's own waker, of which there is none now.
+    fn keep_own(&self, waker: Option<Waker>) {
+        let Some(waker) = waker else { return };
+        if self.first.get().is_null() {
+            self.vtable.set(Some(waker.vtable()));
+            self.first.set(waker.data());
+            std::mem::forget(waker);
+        } else {
+            self.link_waker(waker, Kind::OwnWaker);
+        }
+    }
+
+    fn link_waker(&self, waker: Waker, kind: Kind) {
+        let node = WakerNode { node: Node::new(kind), waker };
+        node.node.next.set(self.first.get().cast());
+        self.first.set(Box::into_raw(Box::new(node)).cast_const().cast());
+    }
+
+    /// Adds a waker beside the future's own.
+    ///
+    /// # Safety
+    /// The caller holds the lock bit.
+    pub(super) unsafe fn add_waker(&self, waker: Waker) {
+        self.access.exclusive(|| {
+            if let Some(vtable) = self.vtable.take() {
+                // SAFETY: as in `push`.
+                let own = unsafe { Waker::new(self.first.replace(std::ptr::null()), vtable) };
+                self.link_waker(own, Kind::OwnWaker);
+            }
+            self.link_waker(waker, Kind::Waker);
+        });
+    }
+
+    /// Takes everything, oldest first.
+    ///
+    /// # Safety
+    /// The caller holds the lock bit.
+    pub(super) unsafe fn take(&self) -> Taken {
+        self.access.exclusive(|| {
+            let first = self.first.replace(std::ptr::null());
+            if let Some(vtable) = self.vtable.take() {
+                // SAFETY: as in `push`.
+                return Taken { waker: Some(unsafe { Waker::new(first, vtable) }), chain: std::ptr::null() };
+            }
+            let mut link: *const Node = first.cast();
+            let mut reversed: *const Node = std::ptr::null();
+            // SAFETY: as in `remove`.
+            while let Some(here) = unsafe { link.as_ref() } {
+                let rest = here.next.replace(reversed);
+                reversed = link;
+                link = rest;
+            }
+            Taken { waker: None, chain: reversed }
+        })
+    }
+}
+
+impl Waiters {
+    /// Takes the callbacks alone, oldest first.
+    ///
+    /// # Safety
+    /// The caller holds the lock bit.
+    pub(super) unsafe fn take_callbacks(&self) -> Callbacks {
+        self.access.exclusive(|| {
+            let mut callbacks: *const Node = std::ptr::null();
+            if self.vtable.get().is_some() {
+                return Callbacks(callbacks);
+            }
+            let mut link: *const Node = self.first.get().cast();
+            let mut previous: Option<&Node> = None;
+            // SAFETY: as in `remove`.
+            while let Some(here) = unsafe { link.as_ref() } {
+                let node = std::mem::replace(&mut link, here.next.get());
+                if here.kind != Kind::Callback {
+                    previous = Some(here);
+                    continue;
+                }
+                match previous {
+                    Some(previous) => previous.next.set(link),
+                    None => self.first.set(link.cast()),
+                }
+                here.next.set(callbacks);
+                callbacks = node;
+            }
+            Callbacks(callbacks)
+        })
+    }
+}
+
+/// A list that was taken; its owners are told exactly once.
+#[must_use]
+pub(super) struct Taken {
+    waker: Option<Waker>,
+    chain: *const Node,
+}
+
+impl Taken {
+    pub(super) fn has_callbacks(&self) -> bool {
+        let mut link = self.chain;
+        // SAFETY: nodes stay valid until they are told, and nobody was.
+        while let Some(here) = unsafe { link.as_ref() } {
+            if here.kind == Kind::Callback {
+                return true;
+            }
+            link = here.next.get();
+        }
+        false
+    }
+
+    /// Whether telling them runs code that is not ours.
+    pub(super) fn has_foreign(&self) -> bool {
+        let mut link = self.chain;
+        let mut foreign = self.waker.is_some();
+        // SAFETY: as in `has_callbacks`.
+        while let Some(here) = unsafe { link.as_ref() } {
+            foreign |= !matches!(here.kind, Kind::Thread | Kind::Set);
+            link = here.next.get();
+        }
+        foreign
+    }
+
+    /// Tells the threads and wait-sets, then the wakers; hands the callbacks back, oldest first.
+    ///
+    /// Threads come first, so that a thread whose own time is up waits for no foreign code.
+    pub(super) fn notify(mut self) -> Callbacks {
+        let mut wakers: *const Node = std::ptr::null();
+        let mut callbacks: *const Node = std::ptr::null();
+        let mut last_callback: Option<&Node> = None;
+        let mut link = std::mem::replace(&mut self.chain, std::ptr::null());
+        // SAFETY: nodes stay valid until they are told, and the link is read before that.
+        while let Some(here) = unsafe { link.as_ref() } {
+            // The whole node is reached through this pointer, never through the reference to its head.
+            let node = std::mem::replace(&mut link, here.next.get());
+            match here.kind {
+                Kind::Thread => {
+                    // SAFETY: nodes of this kind are `ThreadNode`s, valid until the unpark below; the clone outlives it.
+                    let unparker = Arc::clone(unsafe { &(*node.cast::<ThreadNode>()).unparker });
+                    unparker.unpark();
+                }
+                Kind::Set => {
+                    // SAFETY: nodes of this kind are `SetNode`s, valid until `ready` below.
+                    let member = unsafe { &*node.cast::<SetNode>() };
+                    let (set, index) = (Arc::clone(&member.set), member.index);
+                    set.ready(index);
+                }
+                Kind::OwnWaker | Kind::Waker => {
+                    here.next.set(wakers);
+                    wakers = node;
+                }
+                Kind::Callback => {
+                    here.next.set(std::ptr::null());
+                    match last_callback {
+                        Some(last) => last.next.set(here),
+                        None => callbacks = node,
+                    }
+                    last_callback = Some(here);
+                }
+            }
+        }
+        // SAFETY: nodes of these kinds belong to the list until they are turned into boxes below.
+        while let Some(here) = unsafe { wakers.as_ref() } {
+            let next = here.next.get();
+            // SAFETY: nodes of these kinds are boxed `WakerNode`s, and each is met once.
+            let node = unsafe { Box::from_raw(wakers.cast::<WakerNode>().cast_mut()) };
+            wake(node.waker);
+            wakers = next;
+        }
+        if let Some(waker) = self.waker.take() {
+            wake(waker);
+        }
+        Callbacks(callbacks)
+    }
+}
+
+/// Wakes somebody's task; a panic in that is theirs.
+pub(super) fn wake(waker: Waker) {
+    let _ = crate::sync::contain(move || waker.wake());
+}
+
+/// Callbacks that are due, oldest first.
+#[must_use]
+pub(super) struct Callbacks(*const Node);
+
+impl Callbacks {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_null()
+    }
+
+    /// Calls them in order.
+    ///
+    /// # Safety
+    /// The caller holds `ACCESS` of this task, and the nodes were made for its value type.
+    pub(super) unsafe fn call(mut self, task: &Header) {
+        while let Some(node) = NonNull::new(self.0.cast_mut()) {
+            // SAFETY: nodes stay valid until they are called, and the link is read before that.
+            self.0 = unsafe { node.as_ref() }.next.get();
+            let node: NonNull<CallbackNode> = node.cast();
+            // SAFETY: every node in this list is a `CallbackNode`.
+            let call = unsafe { node.as_ref() }.call;
+            // SAFETY: each node is met once, and the rest is this function's contract.
+            unsafe { call(node, task) };
+        }
+    }
+}

@@ -1,1 +1,91 @@
-//! Models.
+//! Loom models of the library's own code, one file for each protocol.
+//!
+//! Each model says which bug it would show. It runs under every interleaving (or every one with a few preemptions,
+//! where there are too many), and fails if there was only one: then it would have checked nothing.
+#![expect(unsafe_code, reason = "cells are made by hand, to model one task at a time")]
+#![expect(clippy::disallowed_types, reason = "counters that loom must not explore")]
+
+mod callbacks;
+mod lifecycle;
+mod nested;
+mod pool;
+mod scope;
+mod wait;
+mod wakers;
+
+use crate::task::{CellRef, Future, NewCell, Task, Work};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Explores every interleaving.
+fn exhaustively(model: impl Fn() + Sync + Send + 'static) {
+    explore(None, model);
+}
+
+/// Explores every interleaving with at most so many preemptions.
+fn bounded(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
+    explore(Some(preemptions), model);
+}
+
+fn explore(preemption_bound: Option<usize>, model: impl Fn() + Sync + Send + 'static) {
+    let executions = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&executions);
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = preemption_bound;
+    builder.max_branches = 20_000;
+    builder.check(move || {
+        counted.fetch_add(1, Ordering::Relaxed);
+        model();
+    });
+    let executions = executions.load(Ordering::Relaxed);
+    let name = std::thread::current().name().unwrap_or_default().to_owned();
+    println!("{name}: {executions} executions");
+    assert!(executions > 1, "{name} explored a single execution, so it checked nothing");
+}
+
+struct Closure<F>(F);
+
+impl<F: FnOnce() -> T, T> Work for Closure<F> {
+    type Output = T;
+
+    fn work(self) -> T {
+        (self.0)()
+    }
+}
+
+/// A task as an executor would get it, and its future.
+fn task<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> (Task, Future<T>) {
+    let cell = NewCell::pending().with_work(Closure(f));
+    // SAFETY: `pending` makes two references; this is the task's.
+    let task = unsafe { CellRef::from_owned(cell) };
+    // SAFETY: this is the future's, and the value is the closure's.
+    let future = unsafe { Future::from_owned(cell) };
+    (Task::new(task), future)
+}
+
+/// Counts its drops.
+#[derive(Clone)]
+struct Drops(Arc<AtomicUsize>);
+
+/// Something that must be dropped exactly once.
+struct Counted(Drops);
+
+impl Drops {
+    fn new() -> Self {
+        Drops(Arc::new(AtomicUsize::new(0)))
+    }
+
+    fn item(&self) -> Counted {
+        Counted(self.clone())
+    }
+
+    fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.0.fetch_add(1, Ordering::Relaxed);
+    }
+}

@@ -25,3 +25,6 @@ pub use shutdown::{Shutdown, ShutdownReport};
 pub use thread_pool::ThreadPoolExecutor;
 pub use thread_pool_builder::ThreadPoolBuilder;
 pub use traits::{Executor, InProcessExecutor};
+
+#[cfg(all(test, concurrent_futures_loom))]
+pub(crate) use scope::on_pool;

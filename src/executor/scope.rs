@@ -299,15 +299,15 @@ fn join(engine: &dyn Engine, shared: &Shared) {
         if engine.help() {
             continue;
         }
-        let pending: Vec<&Header> =
-            tasks.iter().map(|task| &**task).filter(|task| !task.snapshot().is_terminal()).collect();
-        let pause = Pause { firm: true, ..Pause::new(&pending, Need::All, Deadline::NEVER) };
+        // Also those that have ended: their callbacks have to, too.
+        let awaited: Vec<&Header> = tasks.iter().map(|task| &**task).collect();
+        let pause = Pause { settled: true, firm: true, ..Pause::new(&awaited, Need::All, Deadline::NEVER) };
         match task::enter(&pause) {
             Ok(None) => {}
             Ok(Some(ticket)) => sleep(shared, &ticket.parker),
             Err(_) => {
                 // Nobody can run what has not begun: it is cancelled, and what runs is waited for.
-                for task in &pending {
+                for task in &awaited {
                     task::cancel(task);
                 }
                 sleep(shared, &Parker::new());
@@ -325,4 +325,36 @@ fn sleep(shared: &Shared, parker: &Parker) {
         state.joiner = Some(parker.unparker());
     }
     parker.park_until(Deadline::NEVER);
+}
+
+/// A scope on a bare pool, for the models.
+#[cfg(all(test, concurrent_futures_loom))]
+pub(crate) mod on_pool {
+    use super::{Engine, Scope, run};
+    use crate::error::Rejected;
+    use crate::pool::Pool;
+    use crate::sync::Deadline;
+    use crate::task::Task;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    struct Bare(Arc<Pool>);
+
+    impl Engine for Bare {
+        fn execute(&self, task: Task, wait: Option<Duration>) -> Result<(), Rejected<Task>> {
+            self.0.execute(task, Deadline::after(wait))
+        }
+
+        fn max_workers(&self) -> usize {
+            self.0.max_workers()
+        }
+
+        fn help(&self) -> bool {
+            false
+        }
+    }
+
+    pub(crate) fn scope<'env, R>(pool: &Arc<Pool>, f: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R) -> R {
+        run(&Bare(Arc::clone(pool)), f)
+    }
 }

@@ -14,7 +14,6 @@
 //!
 //! Lent waits are written down under the pool's lock, together with the count, so the last one is well defined.
 
-use super::roster::LentWait;
 use super::shared::Pool;
 use super::worker::Worker;
 use crate::task::{Begun, CellRef, Header, Need, Pause, Place, Step};
@@ -23,40 +22,65 @@ use std::sync::Arc;
 impl Place for Worker {
     fn before_wait(&self, pause: &Pause<'_>) -> Step {
         self.stop_searching();
-        if matches!(pause.need, Need::All) && pause.deadline.is_never() && self.run_awaited(pause.awaited, usize::MAX) {
-            return Step::Again;
+        if pause.deadline.is_never() {
+            // Nobody else may run this slot's mail, so it is run for a wait for any one of several too.
+            let mail = |task: &Header| self.is_own_mail(task);
+            if self.run_awaited(pause.awaited, mail, usize::MAX) {
+                return Step::Again;
+            }
+            if matches!(pause.need, Need::All) {
+                if pause.awaited.iter().any(|task| mail(task)) {
+                    return Step::Never(
+                        "a task waits for what only its own thread may run, and has no room for".into(),
+                    );
+                }
+                // A thread whose place is lent already has none to run another task in.
+                if self.depth() == 0 && self.run_awaited(pause.awaited, |task| self.is_own_pending(task), usize::MAX) {
+                    return Step::Again;
+                }
+            }
         }
         self.lend(pause)
     }
 
     fn after_wait(&self) {
-        self.own().now(|now| now.blocked = false);
         let mut roster = self.pool.lock();
-        roster.waits.retain(|wait| wait.slot != self.number || wait.depth != self.depth());
-        self.pool.crew.unblock();
+        let last = roster.end_wait(self.number);
+        if last {
+            self.pool.crew.unblock();
+        }
         drop(roster);
+        if last {
+            self.own().now(|now| now.blocked = false);
+        }
         self.set_depth(self.depth() - 1);
     }
 
     fn slot(&self) -> usize {
         self.number
     }
+
+    fn turn_key(&self) -> Option<usize> {
+        Some(self.own().owner.turn_key())
+    }
 }
 
 impl Worker {
-    /// Runs awaited tasks that nobody has begun, here and now. Says whether there was one.
-    fn run_awaited(&self, awaited: &[&Header], most: usize) -> bool {
+    /// Runs awaited tasks that nobody has begun, here and now, at most so many. Says whether there was one.
+    fn run_awaited(&self, awaited: &[&Header], which: impl Fn(&Header) -> bool, most: usize) -> bool {
         let mut ran = 0;
         for task in awaited {
             if ran == most || std::thread::panicking() || !self.stack.has_room() {
                 break;
             }
-            if !self.is_own_pending(task) {
+            if !which(task) {
                 continue;
             }
             if let Some(begun) = Begun::of(CellRef::to(task)) {
-                // It stays behind in its queue.
-                self.pool.count_withdrawn();
+                if self.is_own(task) {
+                    // It stays behind in its queue.
+                    self.pool.count_withdrawn();
+                }
                 self.run_begun(begun);
                 ran += 1;
             }
@@ -68,6 +92,11 @@ impl Worker {
         std::ptr::eq(task.owner(), self.pool.owner())
     }
 
+    /// Whether it is for this slot alone, and nobody has begun it.
+    fn is_own_mail(&self, task: &Header) -> bool {
+        std::ptr::eq(task.owner(), &raw const self.own().owner) && task.snapshot().is_pending()
+    }
+
     fn is_own_pending(&self, task: &Header) -> bool {
         self.is_own(task) && task.snapshot().is_pending()
     }
@@ -77,13 +106,14 @@ impl Worker {
         let stuck = pause.deadline.is_never()
             && match pause.need {
                 Need::Outside | Need::End(_) => false,
-                Need::Room => true,
+                Need::Room(owner) => std::ptr::eq(owner, self.pool.owner()),
                 Need::All => pause.awaited.iter().any(|task| self.is_own(task)),
                 Need::First => pause.awaited.iter().all(|task| self.is_own(task)),
             };
         self.set_depth(self.depth() + 1);
-        roster.waits.push(LentWait { slot: self.number, depth: self.depth(), stuck });
-        self.pool.crew.block();
+        if roster.begin_wait(self.number, stuck) {
+            self.pool.crew.block();
+        }
         let first = if matches!(pause.need, Need::First) { 1 } else { usize::MAX };
         for task in pause.awaited.iter().filter(|task| self.is_own_pending(task)).take(first) {
             roster.push_urgent(CellRef::to(task), &self.pool.crew);
@@ -101,7 +131,7 @@ impl Worker {
         if let Some(why) = refused.filter(|_| self.pool.is_stuck(&roster)) {
             drop(roster);
             self.after_wait();
-            if self.run_awaited(pause.awaited, 1) {
+            if self.run_awaited(pause.awaited, |task| self.is_own_pending(task), 1) {
                 return Step::Again;
             }
             return Step::Never(self.explain(pause, &why).into());
@@ -113,7 +143,7 @@ impl Worker {
 
     fn explain(&self, pause: &Pause<'_>, why: &str) -> String {
         let what = match pause.need {
-            Need::Room => "room in the queue".to_owned(),
+            Need::Room(_) => "room in the queue".to_owned(),
             _ => pause.awaited.iter().map(|task| task.label()).collect::<Vec<_>>().join(", "),
         };
         format!("waiting for {what}, with every other thread of pool `{}` waiting too, and {why}", self.pool.name())
@@ -125,8 +155,12 @@ pub(super) struct Starting(pub(super) Arc<Pool>, pub(super) usize);
 
 impl Place for Starting {
     fn before_wait(&self, pause: &Pause<'_>) -> Step {
-        if pause.awaited.iter().any(|task| std::ptr::eq(task.owner(), self.0.owner())) {
-            return Step::Never("an initializer waits for a task of its own pool".into());
+        let own = match pause.need {
+            Need::Room(owner) | Need::End(owner) => std::ptr::eq(owner, self.0.owner()),
+            _ => pause.awaited.iter().any(|task| std::ptr::eq(task.owner(), self.0.owner())),
+        };
+        if own {
+            return Step::Never("an initializer waits for its own pool".into());
         }
         Step::Sleep
     }
@@ -135,5 +169,9 @@ impl Place for Starting {
 
     fn slot(&self) -> usize {
         self.1
+    }
+
+    fn turn_key(&self) -> Option<usize> {
+        None
     }
 }

@@ -19,27 +19,24 @@ pub(super) struct Roster {
     occupied: Vec<bool>,
     /// Tasks that somebody waits for with a lent place; they go before all others.
     urgent: VecDeque<CellRef>,
-    /// Threads with a lent place.
-    pub(super) waits: Vec<LentWait>,
+    /// Threads with a lent place: the slot, and its lent waits, the innermost last. `true`: it has no limit, and is for
+    /// tasks of this very pool, so nothing from outside will ever end it.
+    waits: Vec<(usize, Vec<bool>)>,
+    /// Threads that are past their last task, and still in their slots.
+    pub(super) leaving: usize,
     /// The queue of every slot that was made and has no thread.
     homes: Vec<Option<Local>>,
     pub(super) handles: Vec<JoinHandle>,
     /// Threads that are being started, whose handles are still to come.
     pub(super) starting: usize,
+    /// Who waits for the last thread's end.
+    pub(super) joiners: Vec<Arc<Unparker>>,
     refused: Option<Instant>,
 }
 
 pub(super) struct Sleeper {
     pub(super) slot: usize,
     pub(super) unparker: Arc<Unparker>,
-}
-
-pub(super) struct LentWait {
-    pub(super) slot: usize,
-    /// How many lent waits are on the thread's stack, this one included.
-    pub(super) depth: usize,
-    /// It has no limit, and is for tasks of this very pool: nothing from outside will ever end it.
-    pub(super) stuck: bool,
 }
 
 impl Roster {
@@ -104,6 +101,36 @@ impl Roster {
     pub(super) fn keep_handle(&mut self, handle: JoinHandle) {
         self.handles.retain(|old| !old.is_finished());
         self.handles.push(handle);
+    }
+
+    /// A thread begins a lent wait; `true` if it had none.
+    pub(super) fn begin_wait(&mut self, slot: usize, stuck: bool) -> bool {
+        match self.waits.iter_mut().find(|(waiting, _)| *waiting == slot) {
+            Some((_, waits)) => {
+                waits.push(stuck);
+                false
+            }
+            None => {
+                self.waits.push((slot, vec![stuck]));
+                true
+            }
+        }
+    }
+
+    /// A thread ends its innermost lent wait; `true` if it has none left.
+    pub(super) fn end_wait(&mut self, slot: usize) -> bool {
+        let Some(at) = self.waits.iter().position(|(waiting, _)| *waiting == slot) else { return false };
+        self.waits[at].1.pop();
+        let last = self.waits[at].1.is_empty();
+        if last {
+            self.waits.swap_remove(at);
+        }
+        last
+    }
+
+    /// Whether every thread with a lent place waits for others of the pool.
+    pub(super) fn all_stuck(&self) -> bool {
+        self.leaving == 0 && self.waits.iter().all(|(_, waits)| waits.last().copied().unwrap_or(false))
     }
 
     pub(super) fn wake_last(&mut self, crew: &Crew) -> Option<Arc<Unparker>> {

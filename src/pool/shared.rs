@@ -8,7 +8,7 @@ use super::slot::Slot;
 use super::worker;
 use crate::error::{RejectReason, Rejected, TaskError};
 use crate::state::{Crew, Roll};
-use crate::sync::{AtomicU64, AtomicUsize, Condvar, Deadline, Mutex, MutexGuard, Ordering, Unparker, spawn_thread};
+use crate::sync::{AtomicU64, AtomicUsize, Deadline, Mutex, MutexGuard, Ordering, Unparker, spawn_thread};
 use crate::task::{self, Need, Owner, Pause, Promise, SharedFuture, Task, promise};
 use std::sync::{Arc, OnceLock};
 
@@ -22,8 +22,6 @@ pub(crate) struct Pool {
     /// How many of them, from the first, have been made.
     slots_made: AtomicUsize,
     roster: Mutex<Roster>,
-    /// The last thread has gone; beside the roster's lock.
-    gone: Condvar,
     owner: Owner,
     counts: Arc<Counts>,
     broken: OnceLock<Arc<str>>,
@@ -87,7 +85,6 @@ impl Pool {
             slots,
             slots_made: AtomicUsize::new(0),
             roster: Mutex::new(Roster::default()),
-            gone: Condvar::new(),
             owner: Owner { withdrawn: Box::new(move || told.withdraw()) },
             counts,
             broken: OnceLock::new(),
@@ -171,7 +168,7 @@ impl Pool {
         let mut place = bounded.try_take();
         if place == Place::Full && !room.is_past() {
             // A worker that waits for room lends its place, or else nobody might ever make room.
-            let pause = Pause::new(&[], Need::Room, room);
+            let pause = Pause::new(&[], Need::Room(&self.owner), room);
             if let Ok(ticket) = task::enter(&pause) {
                 place = bounded.take_until(room);
                 drop(ticket);
@@ -189,6 +186,11 @@ impl Pool {
         if let Err(task) = worker::push_local(self, task) {
             self.injector.push(task);
         }
+        self.after_push();
+    }
+
+    /// A thread has left its slot, and there is something in the queues.
+    pub(super) fn after_leaving(self: &Arc<Self>) {
         self.after_push();
     }
 
@@ -261,6 +263,10 @@ impl Pool {
             return Activation::Settled;
         }
         let Some(slot) = roster.occupy_lowest(self.slots.len()) else {
+            if roster.leaving > 0 {
+                // Whoever leaves its slot looks again afterwards.
+                return Activation::Settled;
+            }
             return Activation::Refused(format!("all {} threads that it may have wait", self.slots.len()).into());
         };
         let opening = self.open(&mut roster, slot);
@@ -321,7 +327,7 @@ impl Pool {
     /// Whether no thread of the pool can go on unless another one does.
     pub(super) fn is_stuck(&self, roster: &Roster) -> bool {
         let roll = self.crew.load();
-        roll.threads() == roll.blocked() && roster.waits.iter().all(|wait| wait.stuck)
+        roll.threads() == roll.blocked() && roster.all_stuck()
     }
 
     /// No thread can be added. If there is none, or none that can go on, nobody will ever run what is queued.
@@ -503,33 +509,46 @@ impl Pool {
     /// Under the lock: tells whoever waits for the last thread's end.
     pub(super) fn tell_if_gone(&self, roster: &Roster) {
         if self.is_deserted(roster) {
-            self.gone.notify_all();
+            for joiner in &roster.joiners {
+                joiner.unpark();
+            }
         }
     }
 
-    /// Waits until the pool, which is closed, has no thread left, and joins them. `false`: the deadline came first.
+    /// Waits until the pool, which is closed, has no thread left, and joins them. `false`: the deadline came first, or
+    /// the wait would never have ended.
     pub(crate) fn join(&self, deadline: Deadline) -> bool {
         // A worker of another pool lends its place there. If a task of this one waits for that very worker, neither
         // would ever end.
-        let Ok(ticket) = task::enter(&Pause::new(&[], Need::End(&self.owner), deadline)) else {
-            return false;
-        };
-        let mut roster = self.lock();
-        let mut last_look = false;
-        while !self.is_deserted(&roster) {
-            if last_look {
-                return false;
+        let pause = Pause::new(&[], Need::End(&self.owner), deadline);
+        let ticket = loop {
+            match task::enter(&pause) {
+                Ok(Some(ticket)) => break ticket,
+                Ok(None) => {}
+                Err(_) => return false,
             }
-            last_look = deadline.is_past();
-            roster = self.gone.wait_until(roster, deadline);
-        }
-        let handles = std::mem::take(&mut roster.handles);
-        drop(roster);
-        for handle in handles {
+        };
+        let unparker = ticket.parker.unparker();
+        self.lock().joiners.push(Arc::clone(&unparker));
+        let mut in_time = true;
+        let handles = loop {
+            let mut roster = self.lock();
+            if self.is_deserted(&roster) {
+                break Some(std::mem::take(&mut roster.handles));
+            }
+            if !in_time || ticket.check().is_err() {
+                break None;
+            }
+            drop(roster);
+            in_time = ticket.parker.park_until(deadline);
+        };
+        self.lock().joiners.retain(|joiner| !Arc::ptr_eq(joiner, &unparker));
+        let gone = handles.is_some();
+        for handle in handles.into_iter().flatten() {
             handle.join();
         }
         drop(ticket);
-        true
+        gone
     }
 
     /// What has not ended: queued and running.

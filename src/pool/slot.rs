@@ -3,12 +3,14 @@
 use super::queues::Stealer;
 use super::sys::CoarseTime;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
-use crate::task::Task;
+use crate::task::{Owner, Task};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) struct Slot {
+    /// Of its mail: tells apart what only this slot's thread may run.
+    pub(super) owner: Owner,
     pub(super) stealer: Stealer,
     /// Tasks for this slot alone.
     mail: Mutex<VecDeque<Task>>,
@@ -33,6 +35,7 @@ pub(super) struct Now {
 impl Slot {
     pub(super) fn new(stealer: Stealer) -> Self {
         Slot {
+            owner: Owner { withdrawn: Box::new(|| ()) },
             stealer,
             mail: Mutex::new(VecDeque::new()),
             has_mail: AtomicBool::new(false),
@@ -91,6 +94,10 @@ impl Slot {
     }
 
     pub(super) fn push_mail(&self, task: Task) {
+        if !task.header().adopt(&self.owner) {
+            // Cancelled on its way here.
+            return;
+        }
         self.mail.lock().push_back(task);
         // ORDERING: Release pairs with the Acquire in `has_mail`; the pool's fences order it against sleeping.
         self.has_mail.store(true, Ordering::Release);

@@ -54,6 +54,10 @@ pub(super) struct Worker {
 thread_local! {
     static CURRENT: Cell<*const Worker> = Cell::new(std::ptr::null())
 }
+thread_local! {
+    /// The pool whose thread this is, also before and after its tasks.
+    static MEMBER_OF: Cell<*const Pool> = Cell::new(std::ptr::null())
+}
 
 /// Runs `f` with the worker that this thread is, if it is one.
 pub(super) fn current<R>(f: impl FnOnce(&Worker) -> R) -> Option<R> {
@@ -61,9 +65,9 @@ pub(super) fn current<R>(f: impl FnOnce(&Worker) -> R) -> Option<R> {
     unsafe { CURRENT.with(Cell::get).as_ref() }.map(f)
 }
 
-/// Whether this thread is one of the pool's workers.
+/// Whether this thread is one of the pool's.
 pub(crate) fn is_worker_of(pool: &Pool) -> bool {
-    current(|worker| std::ptr::eq(&raw const *worker.pool, pool)).unwrap_or(false)
+    std::ptr::eq(MEMBER_OF.with(Cell::get), pool)
 }
 
 /// Lends the state that the initializer made for this thread. `None`: this is no worker, or one with another state.
@@ -90,6 +94,7 @@ pub(super) fn main(pool: Arc<Pool>, number: usize, delivered: &Mutex<Option<Loca
         unreachable!("the starter puts the queue in before it starts the thread")
     };
     let stack = Stack::begin(pool.config.stack_size);
+    MEMBER_OF.with(|member| member.set(Arc::as_ptr(&pool)));
     if let Some(slot) = pool.slot(number) {
         slot.now(|now| now.os_id = sys::thread_id());
     }
@@ -127,8 +132,9 @@ pub(super) fn main(pool: Arc<Pool>, number: usize, delivered: &Mutex<Option<Loca
         }
         Err(cause) => {
             pool.break_down(&format!("the initializer of slot {number} failed: {cause}"));
-            let roster = pool.lock();
+            let mut roster = pool.lock();
             pool.crew.searcher_leaves();
+            roster.leaving += 1;
             drop(roster);
             leave(&pool, number, local);
         }
@@ -162,6 +168,7 @@ fn leave(pool: &Arc<Pool>, number: usize, local: Local) {
     }
     let mut roster = pool.lock();
     roster.vacate(number, Some(local));
+    roster.leaving -= 1;
     pool.crew.remove_leaver();
     let mail: Vec<Task> = std::iter::from_fn(|| pool.slot(number).and_then(Slot::pop_mail)).collect();
     pool.tell_if_gone(&roster);
@@ -176,6 +183,11 @@ fn leave(pool: &Arc<Pool>, number: usize, local: Local) {
         pool.send(number, task);
     }
     pool.tell_ended();
+    // A submit may have found every slot taken while this one was being left.
+    pool.crew.before_look();
+    if pool.has_work() {
+        pool.after_leaving();
+    }
 }
 
 impl Worker {
@@ -347,6 +359,8 @@ impl Worker {
             let stays = self.has_work();
             if stays {
                 self.pool.crew.leaver_stays();
+            } else {
+                roster.leaving += 1;
             }
             return stays;
         }
@@ -405,6 +419,7 @@ impl Worker {
         }
         // Idle for long enough.
         self.pool.crew.sleeper_leaves();
+        roster.leaving += 1;
         false
     }
 

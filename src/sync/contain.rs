@@ -3,29 +3,43 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Runs foreign code and hands its panic back as a value.
+/// What a panic left. However it is let go of, no second panic comes of it.
 ///
-/// `AssertUnwindSafe` is right here because nothing that the closure may have left half done is looked at afterwards:
-/// callers own what they pass in.
-pub(crate) fn contain<R>(f: impl FnOnce() -> R) -> Result<R, Box<dyn Any + Send>> {
-    catch_unwind(AssertUnwindSafe(f))
-}
+/// A payload may panic in its own `Drop`; the payload of *that* panic is leaked, because nothing says that its `Drop`
+/// would behave better.
+pub(crate) struct Payload(Option<Box<dyn Any + Send>>);
 
-/// Drops a foreign value; a panic in its `Drop` ends here. Says whether there was one.
-pub(crate) fn drop_contained<T>(value: T) -> bool {
-    match contain(move || drop(value)) {
-        Ok(()) => false,
-        Err(payload) => {
-            discard(payload);
-            true
+impl Payload {
+    pub(crate) fn get(&self) -> Option<&(dyn Any + Send)> {
+        self.0.as_deref()
+    }
+
+    /// Lets the panic go on.
+    pub(crate) fn resume(mut self) {
+        if let Some(payload) = self.0.take() {
+            std::panic::resume_unwind(payload);
         }
     }
 }
 
-/// Drops a panic's payload. A payload may panic in its own `Drop`; the payload of *that* panic is leaked, because
-/// nothing says that its `Drop` would behave better.
-fn discard(payload: Box<dyn Any + Send>) {
-    if let Err(second) = contain(move || drop(payload)) {
-        std::mem::forget(second);
+impl Drop for Payload {
+    fn drop(&mut self) {
+        let payload = self.0.take();
+        if let Err(second) = catch_unwind(AssertUnwindSafe(move || drop(payload))) {
+            std::mem::forget(second);
+        }
     }
+}
+
+/// Runs foreign code and hands its panic back as a value.
+///
+/// `AssertUnwindSafe` is right here because nothing that the closure may have left half done is looked at afterwards:
+/// callers own what they pass in.
+pub(crate) fn contain<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| Payload(Some(payload)))
+}
+
+/// Drops a foreign value; a panic in its `Drop` ends here.
+pub(crate) fn drop_contained<T>(value: T) {
+    let _ = contain(move || drop(value));
 }

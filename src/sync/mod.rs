@@ -24,7 +24,7 @@ pub(crate) use chosen::{
     Access, AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Condvar, JoinHandle, Mutex, MutexGuard, Thread, fence,
     global, spawn_thread, spin_hint, thread_local,
 };
-pub(crate) use contain::{contain, drop_contained};
+pub(crate) use contain::{Payload, contain, drop_contained};
 pub(crate) use deadline::Deadline;
 pub(crate) use signal::{Parker, Unparker};
 pub(crate) use std::sync::atomic::Ordering;

@@ -5,8 +5,8 @@
 #![expect(unsafe_code, reason = "a node on the stack, and a pointer to the thread's place")]
 
 use super::frame::{self, Role};
-use super::graph;
-use super::header::{Header, Owner};
+use super::graph::{self, Awaited};
+use super::header::{Header, Owner, turn_key};
 use super::waiters::ThreadNode;
 use crate::error::TaskError;
 use crate::state::Snapshot;
@@ -20,23 +20,10 @@ pub(crate) struct Pause<'a> {
     pub(crate) awaited: &'a [&'a Header],
     pub(crate) need: Need<'a>,
     pub(crate) deadline: Deadline,
+    /// The end of the tasks' callbacks is waited for too.
+    pub(crate) settled: bool,
     /// It cannot be refused: a scope has to see the end of its tasks.
     pub(crate) firm: bool,
-}
-
-impl<'a> Pause<'a> {
-    pub(crate) fn new(awaited: &'a [&'a Header], need: Need<'a>, deadline: Deadline) -> Self {
-        Pause { awaited, need, deadline, firm: false }
-    }
-
-    /// What has to end before the wait does, all of it; `None` where less is enough.
-    fn all_awaited(&self) -> Option<Vec<graph::Awaited>> {
-        match self.need {
-            Need::All => Some(self.awaited.iter().map(|task| (task.address(), task.label())).collect()),
-            Need::End(owner) => Some(vec![(std::ptr::from_ref(owner).addr(), "the end of a pool".to_owned())]),
-            Need::First | Need::Room | Need::Outside => None,
-        }
-    }
 }
 
 #[derive(Clone, Copy)]
@@ -45,12 +32,37 @@ pub(crate) enum Need<'a> {
     All,
     /// One of them is enough.
     First,
-    /// Room in the pool's own queue.
-    Room,
-    /// The end of all tasks of another pool.
+    /// Room in a pool's queue.
+    Room(&'a Owner),
+    /// The end of all tasks of a pool.
     End(&'a Owner),
     /// Something that has nothing to do with tasks.
     Outside,
+}
+
+impl<'a> Pause<'a> {
+    pub(crate) fn new(awaited: &'a [&'a Header], need: Need<'a>, deadline: Deadline) -> Self {
+        Pause { awaited, need, deadline, settled: false, firm: false }
+    }
+
+    /// What is waited for, for `graph`; `None`: nothing that could be part of a circle.
+    fn keys(&self) -> Option<Vec<Awaited>> {
+        match self.need {
+            Need::All | Need::First => {
+                let key = |task: &Header| if self.settled { task.settled_key() } else { task.end_key() };
+                let ends = self.awaited.iter().map(|task| Awaited { key: key(task), name: task.label() });
+                Some(ends.collect())
+            }
+            Need::End(owner) => Some(vec![Awaited { key: owner.end_key(), name: "the end of a pool".to_owned() }]),
+            Need::Room(_) | Need::Outside => None,
+        }
+    }
+
+    /// Who has to take its turn before tasks that nobody has begun can end. Only slots' turns are ever held.
+    fn turns(&self) -> impl Iterator<Item = Awaited> {
+        let pending = self.awaited.iter().filter(|task| matches!(self.need, Need::All) && task.snapshot().is_pending());
+        pending.map(|task| Awaited { key: turn_key(task.owner()), name: task.label() })
+    }
 }
 
 /// What the pool made of a wait.
@@ -73,6 +85,9 @@ pub(crate) trait Place {
 
     /// The worker's slot.
     fn slot(&self) -> usize;
+
+    /// For `graph`: what only this thread runs.
+    fn turn_key(&self) -> Option<usize>;
 }
 
 thread_local! {
@@ -107,6 +122,24 @@ pub(super) fn asks() -> bool {
     PLACE.with(Cell::get).is_some() || !frame::is_empty()
 }
 
+/// What a single task is waited for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// It has ended.
+    Terminal,
+    /// It has ended, and nobody reads its value by reference.
+    Settled,
+}
+
+impl Until {
+    pub(super) fn holds(self, now: Snapshot) -> bool {
+        match self {
+            Until::Terminal => now.is_terminal(),
+            Until::Settled => now.is_settled(),
+        }
+    }
+}
+
 /// Held while a thread sleeps; gives it its place back.
 #[must_use]
 pub(crate) struct Ticket {
@@ -118,7 +151,7 @@ pub(crate) struct Ticket {
 
 impl Ticket {
     /// Whether the wait was given up while it slept, because it was part of a circle.
-    pub(super) fn check(&self) -> Result<(), TaskError> {
+    pub(crate) fn check(&self) -> Result<(), TaskError> {
         match &self.edge {
             Some(edge) if edge.is_refused() => {
                 Err(TaskError::Deadlock("a scope waits for this task, which waits for the scope's own".into()))
@@ -144,12 +177,8 @@ impl Drop for Ticket {
 /// [`TaskError::Deadlock`] where the sleep would never end.
 pub(crate) fn enter(pause: &Pause<'_>) -> Result<Option<Ticket>, TaskError> {
     let in_task = !frame::is_empty();
-    if in_task && matches!(pause.need, Need::All) {
-        if let Some(own) = pause.awaited.iter().find(|task| frame::holds(task, Role::Running)) {
-            return Err(TaskError::Deadlock(
-                format!("{} waits for itself, beneath on its own stack", own.label()).into(),
-            ));
-        }
+    if in_task {
+        own_stack(pause)?;
     }
     let lent = match place().map(|place| place.before_wait(pause)) {
         None => false,
@@ -159,43 +188,67 @@ pub(crate) fn enter(pause: &Pause<'_>) -> Result<Option<Ticket>, TaskError> {
     };
     let mut ticket = Ticket { parker: Parker::new(), edge: None, lent };
     if in_task && pause.deadline.is_never() {
-        if let Some(awaits) = pause.all_awaited() {
-            let edge = graph::Edge::new(awaits, pause.firm, ticket.parker.unparker());
-            ticket.edge = Some(edge.map_err(TaskError::Deadlock)?);
+        if let Some(mut awaits) = pause.keys() {
+            awaits.extend(pause.turns());
+            let mut holds = frame::held();
+            holds.extend(place().and_then(Place::turn_key));
+            let any = matches!(pause.need, Need::First);
+            let wait = graph::Wait { holds, awaits, any, firm: pause.firm, sleeper: ticket.parker.unparker() };
+            let own_name = frame::current(Header::label).unwrap_or_else(|| "a callback".to_owned());
+            ticket.edge = Some(graph::Edge::new(wait, &own_name).map_err(TaskError::Deadlock)?);
         }
     }
     Ok(Some(ticket))
+}
+
+/// A wait, also one with a limit, for tasks that cannot end before it does.
+fn own_stack(pause: &Pause<'_>) -> Result<(), TaskError> {
+    let own = |task: &&&Header| frame::holds(task, Role::Running);
+    let own = match pause.need {
+        Need::All => pause.awaited.iter().find(own),
+        Need::First if pause.awaited.iter().all(|task| own(&task)) => pause.awaited.first(),
+        _ => None,
+    };
+    match own {
+        Some(own) => {
+            Err(TaskError::Deadlock(format!("{} waits for itself, beneath on its own stack", own.label()).into()))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Sleeps until the task's word is as wanted.
 ///
 /// # Errors
 /// [`TaskError::TimedOut`], [`TaskError::Deadlock`].
-pub(crate) fn wait_for(task: &Header, until: fn(Snapshot) -> bool, deadline: Deadline) -> Result<(), TaskError> {
+pub(crate) fn wait_for(task: &Header, until: Until, deadline: Deadline) -> Result<(), TaskError> {
+    let resolved = task.resolve();
+    // What comes from another cell comes by that one's callbacks.
+    let settled = until == Until::Settled || !std::ptr::eq(resolved, task);
+    let awaited = [resolved];
     loop {
-        if until(task.snapshot()) {
+        if until.holds(task.snapshot()) {
             return Ok(());
         }
         if deadline.is_past() && !cfg!(concurrent_futures_loom) {
             return Err(TaskError::TimedOut);
         }
-        let Some(ticket) = enter(&Pause::new(&[task.resolve()], Need::All, deadline))? else {
-            continue;
-        };
+        let pause = Pause { settled, ..Pause::new(&awaited, Need::All, deadline) };
+        let Some(ticket) = enter(&pause)? else { continue };
         let told = sleep(&ticket, task, until, deadline)?;
         drop(ticket);
-        if !told && !until(task.snapshot()) {
+        if !told && !until.holds(task.snapshot()) {
             return Err(TaskError::TimedOut);
         }
     }
 }
 
 /// Sleeps once: `false` if the deadline came first.
-fn sleep(ticket: &Ticket, task: &Header, until: fn(Snapshot) -> bool, deadline: Deadline) -> Result<bool, TaskError> {
+fn sleep(ticket: &Ticket, task: &Header, until: Until, deadline: Deadline) -> Result<bool, TaskError> {
     // A parker of its own: what wakes this one was told by the task.
     let node = ThreadNode::new(ticket.parker.unparker());
     let before = task.life.lock();
-    if until(before) {
+    if until.holds(before) {
         task.life.unlock(before, before.has_waiters());
         return Ok(true);
     }

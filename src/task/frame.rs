@@ -73,15 +73,15 @@ pub(super) fn holds(task: &Header, role: Role) -> bool {
     walk(|on_stack, on_role| (on_role == role && std::ptr::eq(on_stack, task)).then_some(())).is_some()
 }
 
-/// The addresses of all that cannot end before this stack goes on: tasks, and the pools that they belong to.
+/// The keys of all that cannot come before this stack goes on: see `graph`.
 pub(super) fn held() -> Vec<usize> {
-    let mut addresses = Vec::new();
+    let mut keys = Vec::new();
     walk(|task, role| {
         if role == Role::Running {
-            addresses.push(task.address());
+            keys.push(task.end_key());
         }
-        addresses.push(task.owner().addr());
+        keys.extend([task.settled_key(), task.owner().addr()]);
         None::<()>
     });
-    addresses
+    keys
 }

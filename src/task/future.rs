@@ -1,7 +1,7 @@
 //! The caller's end of a task.
 #![expect(unsafe_code, reason = "owns one reference, and takes the value by the access rules")]
 
-use super::blocking;
+use super::blocking::{self, Until};
 use super::callback::{self, Outcome};
 use super::cell::{NewCell, value};
 use super::extras::Attached;
@@ -11,7 +11,7 @@ use super::panic;
 use super::run;
 use super::shared::SharedFuture;
 use crate::error::{TaskError, WaitTimedOut};
-use crate::state::{Birth, Detach, Snapshot, Take};
+use crate::state::{Birth, Detach, Take};
 use crate::sync::{Deadline, contain, drop_contained};
 use std::error::Error;
 use std::fmt;
@@ -161,7 +161,7 @@ impl<T> Future<T> {
 
     pub(crate) fn result_until(&self, deadline: Deadline) -> Result<T, TaskError> {
         loop {
-            blocking::wait_for(self.header(), Snapshot::is_settled, deadline)?;
+            blocking::wait_for(self.header(), Until::Settled, deadline)?;
             if let Some(outcome) = self.take_now() {
                 return outcome;
             }
@@ -184,7 +184,7 @@ impl<T> Future<T> {
         let task = self.header();
         if !task.snapshot().is_terminal() {
             let deadline = Deadline::after(timeout.into());
-            blocking::wait_for(task, Snapshot::is_terminal, deadline)
+            blocking::wait_for(task, Until::Terminal, deadline)
                 .map_err(|_| WaitTimedOut { unfinished: 1, total: 1 })?;
         }
         Ok(task.error(true))
@@ -263,7 +263,7 @@ impl<T> Future<T> {
         if let Some(outcome) = self.take_now() {
             return Poll::Ready(outcome);
         }
-        register_waker(self.header(), cx.waker(), own, Snapshot::is_settled);
+        register_waker(self.header(), cx.waker(), own, Until::Settled);
         // What came between the first look and the registration is found here.
         self.take_now().map_or(Poll::Pending, Poll::Ready)
     }
@@ -282,10 +282,10 @@ pub(crate) fn request_cancel(task: &Header) -> CancelOutcome {
 }
 
 /// Leaves a waker, unless the task is as wanted already. `own`: instead of the one that the handle left before.
-pub(super) fn register_waker(task: &Header, waker: &Waker, own: bool, until: fn(Snapshot) -> bool) {
+pub(super) fn register_waker(task: &Header, waker: &Waker, own: bool, until: Until) {
     let before = task.life.lock();
     // SAFETY: the lock is held.
-    let known = until(before) || unsafe { task.waiters.has_waker(waker, own) };
+    let known = until.holds(before) || unsafe { task.waiters.has_waker(waker, own) };
     task.life.unlock(before, before.has_waiters());
     if known {
         return;
@@ -293,7 +293,7 @@ pub(super) fn register_waker(task: &Header, waker: &Waker, own: bool, until: fn(
     // Cloning is foreign code, and so happens outside the lock.
     let waker = waker.clone();
     let before = task.life.lock();
-    if until(before) {
+    if until.holds(before) {
         task.life.unlock(before, before.has_waiters());
         return;
     }

@@ -1,40 +1,58 @@
-//! Who waits for whom: finds a circle of tasks that would wait for each other for ever.
+//! Who waits for whom: finds tasks that would wait for each other for ever.
 //!
-//! A thread that is about to sleep without a limit, with tasks of its own on its stack, writes down which tasks those
-//! are and which tasks they wait for, and looks whether the waits lead back to itself. All of it happens under one
-//! lock, so of several threads that close a circle at once the last one sees it whole. A task on a sleeping thread's
-//! stack has not ended, so an edge that is part of a circle cannot be out of date.
+//! A thread that is about to sleep without a limit, with tasks of its own on its stack, writes down what those hold up
+//! and what it waits for, and looks whether it could ever wake. All of it happens under one lock, so of several threads
+//! that close a circle at once the last one sees it whole.
 //!
-//! The last one gets the error. A scope's join cannot return early, though: if that is what closes the circle, another
-//! wait in it is refused instead, and its thread is woken to hear of it.
+//! # Keys
+//! What is held up and waited for is told by keys, made from addresses (which are even):
+//! * a task's address: its end, told to waiters. Held by the thread that runs it.
+//! * the same + 1: the end of its callbacks too. Held by the thread that runs it or them.
+//! * the address of a pool's owner: the end of the pool. Held by every thread that runs one of its tasks.
+//! * the address of a slot's owner + 2: the slot's thread takes its mail. Held by that thread while it has a task.
 //!
-//! A pool counts as a task that ends when all of its own have: that is what a shutdown waits for.
+//! # The question
+//! A wait can end if all (or, for some, any) of its keys can come; a key can come if every wait that holds it can end.
+//! What nobody holds who sleeps here can always come: somebody runs it, or will, or it is from outside. The least
+//! solution of that tells who sleeps for ever. A key that is held by a sleeping thread has not come, so what is found
+//! cannot be out of date.
+//!
+//! The last one to lie down gets the error. A scope's join cannot return early, though: if that is the last one, another
+//! wait is refused instead, and its thread is woken to hear of it.
 
-use super::frame;
 use crate::sync::{AtomicBool, Mutex, Ordering, Unparker, global};
 use std::sync::Arc;
 
-/// Something that is waited for: its address, and what to call it.
-pub(super) type Awaited = (usize, String);
+/// Something that is waited for: its key, and what to call it.
+pub(super) struct Awaited {
+    pub(super) key: usize,
+    pub(super) name: String,
+}
 
-struct Wait {
+/// A wait, as it is written down.
+pub(super) struct Wait {
+    pub(super) holds: Vec<usize>,
+    pub(super) awaits: Vec<Awaited>,
+    /// One of them is enough.
+    pub(super) any: bool,
+    /// It cannot be refused.
+    pub(super) firm: bool,
+    pub(super) sleeper: Arc<Unparker>,
+}
+
+struct Entry {
     id: u64,
-    /// What ends only after this thread went on.
-    holds: Vec<usize>,
-    /// All of these have to end first.
-    awaits: Vec<Awaited>,
-    firm: bool,
+    wait: Wait,
     refused: Arc<AtomicBool>,
-    sleeper: Arc<Unparker>,
 }
 
 struct Graph {
     next_id: u64,
-    waits: Vec<Wait>,
+    entries: Vec<Entry>,
 }
 
 global! {
-    static GRAPH: Mutex<Graph> = Mutex::new(Graph { next_id: 0, waits: Vec::new() })
+    static GRAPH: Mutex<Graph> = Mutex::new(Graph { next_id: 0, entries: Vec::new() })
 }
 
 /// A wait that is written down; dropping it strikes it out.
@@ -44,29 +62,36 @@ pub(super) struct Edge {
 }
 
 impl Edge {
-    /// `firm`: it cannot be refused.
-    ///
     /// # Errors
-    /// The circle, told as a chain of names.
-    pub(super) fn new(awaits: Vec<Awaited>, firm: bool, sleeper: Arc<Unparker>) -> Result<Edge, Arc<str>> {
-        let holds = frame::held();
-        let own_name = frame::current(super::header::Header::label).unwrap_or_default();
+    /// Why the wait would never end, told as a chain of names.
+    pub(super) fn new(wait: Wait, own_name: &str) -> Result<Edge, Arc<str>> {
         let mut graph = GRAPH.lock();
-        while let Some((chain, through)) = graph.circle(&holds, &awaits) {
-            let victim = graph.waits.iter().find(|wait| firm && !wait.firm && through.contains(&wait.id));
-            let Some(victim) = victim else {
-                return Err(format!("{own_name} waits for {}", chain.join(", which waits for ")).into());
-            };
-            // ORDERING: Release pairs with the Acquire in `is_refused`.
-            victim.refused.store(true, Ordering::Release);
-            victim.sleeper.unpark();
-            let id = victim.id;
-            graph.waits.retain(|wait| wait.id != id);
-        }
-        let (id, refused) = (graph.next_id, Arc::new(AtomicBool::new(false)));
+        let id = graph.next_id;
         graph.next_id += 1;
-        graph.waits.push(Wait { id, holds, awaits, firm, refused: Arc::clone(&refused), sleeper });
-        Ok(Edge { id, refused })
+        let refused = Arc::new(AtomicBool::new(false));
+        graph.entries.push(Entry { id, wait, refused: Arc::clone(&refused) });
+        loop {
+            let stuck = graph.stuck();
+            if !stuck.contains(&id) {
+                return Ok(Edge { id, refused });
+            }
+            let chain = graph.chain(id, &stuck);
+            let firm = graph.entries.iter().any(|entry| entry.id == id && entry.wait.firm);
+            let victim = chain
+                .iter()
+                .map(|(id, _)| *id)
+                .find(|other| firm && graph.entries.iter().any(|entry| entry.id == *other && !entry.wait.firm));
+            let Some(victim) = victim else {
+                graph.strike(id);
+                let names: Vec<_> = chain.into_iter().map(|(_, name)| name).collect();
+                return Err(format!("{own_name} waits for {}", names.join(", which waits for ")).into());
+            };
+            if let Some(entry) = graph.strike(victim) {
+                // ORDERING: Release pairs with the Acquire in `is_refused`.
+                entry.refused.store(true, Ordering::Release);
+                entry.wait.sleeper.unpark();
+            }
+        }
     }
 
     /// Whether this wait was given up so that another could go on.
@@ -78,40 +103,58 @@ impl Edge {
 
 impl Drop for Edge {
     fn drop(&mut self) {
-        GRAPH.lock().waits.retain(|wait| wait.id != self.id);
+        let struck = GRAPH.lock().strike(self.id);
+        // Not under the lock.
+        drop(struck);
     }
 }
 
-/// A way that is still to be followed: where it leads, its names, and the waits that it went through.
-struct Way {
-    to: usize,
-    names: Vec<String>,
-    through: Vec<u64>,
-}
-
 impl Graph {
-    /// A way from `awaits` back to one of `holds`.
-    fn circle(&self, holds: &[usize], awaits: &[Awaited]) -> Option<(Vec<String>, Vec<u64>)> {
-        let mut seen = Vec::new();
-        let first = |(to, name): &Awaited| Way { to: *to, names: vec![name.clone()], through: Vec::new() };
-        let mut open: Vec<Way> = awaits.iter().map(first).collect();
-        while let Some(way) = open.pop() {
-            if holds.contains(&way.to) {
-                return Some((way.names, way.through));
+    fn strike(&mut self, id: u64) -> Option<Entry> {
+        let at = self.entries.iter().position(|entry| entry.id == id)?;
+        Some(self.entries.swap_remove(at))
+    }
+
+    /// The waits that can never end.
+    fn stuck(&self) -> Vec<u64> {
+        let mut stuck: Vec<&Entry> = self.entries.iter().collect();
+        loop {
+            let can_come = |awaited: &Awaited| !stuck.iter().any(|entry| entry.wait.holds.contains(&awaited.key));
+            let still: Vec<&Entry> = stuck
+                .iter()
+                .filter(|entry| {
+                    let wait = &entry.wait;
+                    let ends =
+                        if wait.any { wait.awaits.iter().any(can_come) } else { wait.awaits.iter().all(can_come) };
+                    !ends
+                })
+                .copied()
+                .collect();
+            if still.len() == stuck.len() {
+                return still.into_iter().map(|entry| entry.id).collect();
             }
-            if seen.contains(&way.to) {
-                continue;
-            }
-            seen.push(way.to);
-            for wait in self.waits.iter().filter(|wait| wait.holds.contains(&way.to)) {
-                for (to, name) in &wait.awaits {
-                    let (mut names, mut through) = (way.names.clone(), way.through.clone());
-                    names.push(name.clone());
-                    through.push(wait.id);
-                    open.push(Way { to: *to, names, through });
-                }
+            stuck = still;
+        }
+    }
+
+    /// One way from wait to wait that explains why `first` is stuck: for each, who is next, and for what.
+    fn chain(&self, first: u64, stuck: &[u64]) -> Vec<(u64, String)> {
+        let mut chain: Vec<(u64, String)> = Vec::new();
+        let mut at = first;
+        loop {
+            let Some(entry) = self.entries.iter().find(|entry| entry.id == at) else { return chain };
+            let holder = |key| {
+                let holds = |entry: &&Entry| stuck.contains(&entry.id) && entry.wait.holds.contains(&key);
+                self.entries.iter().find(holds).map(|entry| entry.id)
+            };
+            let step = entry.wait.awaits.iter().find_map(|awaited| Some((holder(awaited.key)?, awaited.name.clone())));
+            let Some(step) = step else { return chain };
+            at = step.0;
+            let closed = at == first || chain.iter().any(|(id, _)| *id == at);
+            chain.push(step);
+            if closed {
+                return chain;
             }
         }
-        None
     }
 }

@@ -24,9 +24,31 @@ pub(crate) struct Header {
 }
 
 /// What an executor wants to know of the tasks in its queue.
+#[repr(align(8))]
 pub(crate) struct Owner {
     /// A task in the queue was cancelled, or expired. Runs under the task's lock: short, and calling nothing foreign.
     pub(crate) withdrawn: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Owner {
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// For `graph`: the end of all tasks.
+    pub(super) fn end_key(&self) -> usize {
+        self.address()
+    }
+
+    /// For `graph`: the one thread that runs them takes the next.
+    pub(crate) fn turn_key(&self) -> usize {
+        turn_key(self)
+    }
+}
+
+/// For `graph`: the one thread that runs an owner's tasks takes the next. Only slots are held by this key.
+pub(super) fn turn_key(owner: *const Owner) -> usize {
+    owner.addr() + 2
 }
 
 /// What depends on the types in a cell. Every function's contract is the access rule of `state::lifecycle` with the
@@ -70,6 +92,16 @@ impl Header {
 
     pub(crate) fn address(&self) -> usize {
         std::ptr::from_ref(self).addr()
+    }
+
+    /// For `graph`: the task's end.
+    pub(super) fn end_key(&self) -> usize {
+        self.address()
+    }
+
+    /// For `graph`: the end of its callbacks too.
+    pub(super) fn settled_key(&self) -> usize {
+        self.address() + 1
     }
 
     pub(crate) fn is_portable(&self) -> bool {

@@ -5,9 +5,9 @@
 
 use super::frame;
 use crate::error::{PanicReport, TaskError};
-use std::any::Any;
+use crate::sync::Payload;
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::panic::PanicHookInfo;
 use std::sync::{Arc, Once};
 
@@ -17,6 +17,8 @@ struct Noted {
 }
 
 std::thread_local! {
+    /// Whether there is something in `LAST`; apart from it, because looking at it costs nothing.
+    static NOTED: Cell<bool> = const { Cell::new(false) };
     static LAST: RefCell<Option<Noted>> = const { RefCell::new(None) };
 }
 
@@ -24,7 +26,8 @@ std::thread_local! {
 pub(super) fn install_hook() {
     static INSTALLED: Once = Once::new();
     // Changing the hook from a panicking thread would panic; the next task tries again.
-    if INSTALLED.is_completed() || std::thread::panicking() {
+    // A model's panics happen outside of loom's threads too, where the frames cannot be looked at.
+    if INSTALLED.is_completed() || std::thread::panicking() || cfg!(concurrent_futures_loom) {
         return;
     }
     INSTALLED.call_once(|| {
@@ -45,26 +48,30 @@ fn note(info: &PanicHookInfo<'_>) {
         location: info.location().map(ToString::to_string),
         backtrace: (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string()),
     };
+    NOTED.with(|noted| noted.set(true));
     // A thread that is being torn down, or one that panics inside this very function, goes without.
     let _ = LAST.try_with(|last| last.try_borrow_mut().map(|mut last| last.replace(noted)));
 }
 
+/// A new task begins: a panic that the last one caught by itself is none of its own.
+pub(super) fn forget_noted() {
+    if NOTED.with(|noted| noted.replace(false)) {
+        let _ = LAST.try_with(|last| last.try_borrow_mut().map(|mut last| last.take()));
+    }
+}
+
 /// Turns a caught payload into the task's error. A payload whose own `Drop` panics does no harm.
-pub(crate) fn report(payload: Box<dyn Any + Send>) -> TaskError {
+pub(crate) fn report(payload: Payload) -> TaskError {
     let noted = LAST.try_with(|last| last.try_borrow_mut().ok().and_then(|mut last| last.take())).ok().flatten();
     let (location, backtrace) = noted.map_or((None, None), |noted| (noted.location, noted.backtrace));
     TaskError::Panicked(Arc::new(PanicReport { message: text(payload), location, backtrace }))
 }
 
 /// What a payload says.
-pub(crate) fn text(payload: Box<dyn Any + Send>) -> String {
-    let message = if let Some(text) = payload.downcast_ref::<&'static str>() {
-        (*text).to_owned()
-    } else if let Some(text) = payload.downcast_ref::<String>() {
-        text.clone()
-    } else {
-        "a payload that is no text".to_owned()
-    };
-    crate::sync::drop_contained(payload);
-    message
+pub(crate) fn text(payload: Payload) -> String {
+    let text = payload.get().and_then(|payload| {
+        let literal = payload.downcast_ref::<&'static str>().map(|text| (*text).to_owned());
+        literal.or_else(|| payload.downcast_ref::<String>().cloned())
+    });
+    text.unwrap_or_else(|| "a payload that is no text".to_owned())
 }

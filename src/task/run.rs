@@ -30,6 +30,7 @@ impl Idle for () {
 /// Runs a task that the caller has begun, to its end. Never unwinds.
 pub(super) fn run_begun(task: CellRef, idle: &impl Idle) {
     panic::install_hook();
+    panic::forget_noted();
     let limit = task.extras().and_then(|extras| extras.run_limit);
     let alarm = limit.map(|limit| timer::request_cancel_after(limit, task.clone()));
     let failed = frame::within(&task, Role::Running, || {

@@ -1,11 +1,10 @@
 //! A future for many readers.
 #![expect(unsafe_code, reason = "lends the value by the access rules")]
 
-use super::blocking;
+use super::blocking::{self, Until};
 use super::cell::value;
 use super::future::{self, Future, FutureId};
 use crate::error::TaskError;
-use crate::state::Snapshot;
 use crate::sync::Deadline;
 use std::fmt;
 use std::pin::Pin;
@@ -71,7 +70,7 @@ impl<T> SharedFuture<T> {
         }
         let deadline = Deadline::after(timeout.into());
         loop {
-            blocking::wait_for(self.future.header(), Snapshot::is_terminal, deadline)?;
+            blocking::wait_for(self.future.header(), Until::Terminal, deadline)?;
             if let Some(outcome) = self.look() {
                 return outcome;
             }
@@ -123,7 +122,7 @@ impl<T: Clone> std::future::Future for SharedFuture<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let task = self.future.header();
         if !task.snapshot().is_terminal() {
-            future::register_waker(task, cx.waker(), false, Snapshot::is_terminal);
+            future::register_waker(task, cx.waker(), false, Until::Terminal);
         }
         self.look().map_or(Poll::Pending, |outcome| Poll::Ready(outcome.cloned()))
     }

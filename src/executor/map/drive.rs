@@ -4,12 +4,10 @@ use super::Progress;
 use super::chunk::{ChunkOutput, ChunkResults};
 use super::runner::{Pending, Runner};
 use crate::error::TaskError;
-use crate::sync::{Deadline, contain};
+use crate::sync::{Deadline, Payload, contain};
 use crate::task::{Future, Need, WaitSet};
-use std::any::Any;
 use std::collections::VecDeque;
 use std::iter::Empty;
-use std::panic::resume_unwind;
 use std::time::Duration;
 
 /// Chunks in flight for each worker, where no window is asked for.
@@ -45,7 +43,7 @@ pub(super) struct Drive<'e, I: Iterator, R> {
     /// The next chunk's size, where it is automatic.
     automatic: usize,
     /// What the input's panic left; the next `next` passes it on.
-    panicked: Option<Box<dyn Any + Send>>,
+    panicked: Option<Payload>,
     ended: bool,
 }
 
@@ -217,7 +215,7 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
         }
         if let Some(payload) = self.panicked.take() {
             self.end();
-            resume_unwind(payload);
+            payload.resume();
         }
         let item = loop {
             if let Some(item) = self.current.as_mut().and_then(Iterator::next) {

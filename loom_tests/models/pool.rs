@@ -1,0 +1,91 @@
+//! The pool: sleeping against submitting, submitting against closing.
+
+use super::{bounded, task};
+use crate::TaskError;
+use crate::pool::{Config, Pool};
+use crate::sync::Deadline;
+use crate::task::Future;
+use loom::thread;
+use std::sync::Arc;
+
+pub(super) fn pool(max_workers: usize, max_spares: usize) -> Arc<Pool> {
+    Pool::new(Config {
+        max_workers,
+        max_spares,
+        thread_name_prefix: "model".to_owned(),
+        stack_size: Config::default_stack(),
+        idle_timeout: None,
+        queue_bound: None,
+        initializer: None,
+        on_thread_start: None,
+        on_thread_stop: None,
+    })
+}
+
+pub(super) fn submit<T: Send + 'static>(pool: &Arc<Pool>, f: impl FnOnce() -> T + Send + 'static) -> Future<T> {
+    let (task, future) = task(f);
+    if let Err(rejected) = pool.execute(task, Deadline::NEVER) {
+        rejected.job.fail(TaskError::Rejected(rejected.reason));
+    }
+    future
+}
+
+pub(super) fn shut_down(pool: &Arc<Pool>) {
+    pool.close();
+    assert!(pool.join(Deadline::NEVER));
+}
+
+/// Would show: a submit that wakes nobody because the worker was just about to sleep (without the pair of fences).
+/// Twice, so that the second one meets a worker that has slept, or is about to.
+#[test]
+fn submit_against_sleep() {
+    bounded(2, || {
+        let pool = pool(1, 0);
+        assert_eq!(submit(&pool, || 1).result(None).unwrap(), 1);
+        assert_eq!(submit(&pool, || 2).result(None).unwrap(), 2);
+        shut_down(&pool);
+    });
+}
+
+/// Would show: two submits at once, of which each relies on the other to wake somebody.
+#[test]
+fn two_submitters() {
+    bounded(2, || {
+        let pool = pool(1, 0);
+        let other = Arc::clone(&pool);
+        let submitter = thread::spawn(move || submit(&other, || 1).result(None).unwrap());
+        assert_eq!(submit(&pool, || 2).result(None).unwrap(), 2);
+        assert_eq!(submitter.join().unwrap(), 1);
+        shut_down(&pool);
+    });
+}
+
+/// Would show: a task that was accepted and then neither run nor rejected, or a thread that nobody tells of the end.
+#[test]
+fn submit_against_shutdown() {
+    bounded(2, || {
+        let pool = pool(1, 0);
+        let other = Arc::clone(&pool);
+        let submitter = thread::spawn(move || submit(&other, || 1));
+        shut_down(&pool);
+        let future = submitter.join().unwrap();
+        match future.result(None) {
+            Ok(value) => assert_eq!(value, 1),
+            Err(error) => assert!(error.is_rejected(), "{error}"),
+        }
+    });
+}
+
+/// Would show: a task that is counted twice, or lost, when it is cancelled as a worker takes it.
+#[test]
+fn cancel_against_taking() {
+    bounded(2, || {
+        let pool = pool(1, 0);
+        let future = submit(&pool, || 1);
+        let cancelled = future.cancel();
+        shut_down(&pool);
+        assert_eq!(future.result(None).is_ok(), !cancelled);
+        let stats = pool.stats();
+        assert_eq!((stats.queued, stats.completed), (0, u64::from(!cancelled)));
+    });
+}

@@ -5,11 +5,12 @@ use super::pool::{pool, shut_down, submit};
 use crate::{ReturnWhen, wait};
 use std::sync::Arc;
 
-/// Would show: a task that the waiting worker and another one both run, or that neither does.
+/// Would show: a task that is run in place and once more from the queue, or a worker that waits for its own queue.
+/// (That two threads cannot both begin it is `lifecycle::two_runners`.)
 #[test]
 fn awaited_task_is_run_in_place() {
     bounded(2, || {
-        let pool = pool(2, 0);
+        let pool = pool(1, 0);
         let inner = Arc::clone(&pool);
         let outer = submit(&pool, move || submit(&inner, || 7).result(None).unwrap());
         assert_eq!(outer.result(None).unwrap(), 7);
@@ -20,7 +21,7 @@ fn awaited_task_is_run_in_place() {
 /// Would show: a lent place that nobody takes, or a task that is waited for and stays in the queue.
 #[test]
 fn place_is_lent() {
-    bounded(2, || {
+    bounded(1, || {
         let pool = pool(1, 1);
         let inner = Arc::clone(&pool);
         let outer = submit(&pool, move || {

@@ -39,7 +39,7 @@ pub(super) fn shut_down(pool: &Arc<Pool>) {
 /// Twice, so that the second one meets a worker that has slept, or is about to.
 #[test]
 fn submit_against_sleep() {
-    bounded(2, || {
+    bounded(1, || {
         let pool = pool(1, 0);
         assert_eq!(submit(&pool, || 1).result(None).unwrap(), 1);
         assert_eq!(submit(&pool, || 2).result(None).unwrap(), 2);
@@ -50,7 +50,7 @@ fn submit_against_sleep() {
 /// Would show: two submits at once, of which each relies on the other to wake somebody.
 #[test]
 fn two_submitters() {
-    bounded(2, || {
+    bounded(1, || {
         let pool = pool(1, 0);
         let other = Arc::clone(&pool);
         let submitter = thread::spawn(move || submit(&other, || 1).result(None).unwrap());

@@ -96,8 +96,9 @@ pub(super) fn submit_with<J: Job>(
 ) -> Future<J::Output> {
     let (task, future) = make(Submitted(job), Some(options.extras()), portable);
     if let Some(limit) = options.queue_timeout {
-        // It stays until its time, with a reference to the cell; a task that has begun or ended is left alone.
-        expire_after(limit, CellRef::to(task.header())).detach();
+        if let Some(extras) = task.header().extras() {
+            extras.arm(expire_after(limit, CellRef::to(task.header())));
+        }
     }
     give(engine, task, future, options.room_timeout)
 }

@@ -55,6 +55,6 @@ impl SubmitOptions {
     }
 
     pub(super) fn extras(&self) -> Extras {
-        Extras { name: self.name.clone(), run_limit: self.timeout, watcher: None }
+        Extras::new(self.name.clone(), self.timeout)
     }
 }

@@ -14,6 +14,7 @@
 //!
 //! Lent waits are written down under the pool's lock, together with the count, so the last one is well defined.
 
+use super::roster::LentWait;
 use super::shared::Pool;
 use super::worker::Worker;
 use crate::task::{Begun, CellRef, Header, Need, Pause, Place, Step};
@@ -45,11 +46,12 @@ impl Place for Worker {
 
     fn after_wait(&self) {
         let mut roster = self.pool.lock();
-        let last = roster.end_wait(self.number);
+        let (wait, last) = roster.end_wait(self.number);
         if last {
             self.pool.crew.unblock();
         }
         drop(roster);
+        drop(wait);
         if last {
             self.own().now(|now| now.blocked = false);
         }
@@ -80,6 +82,7 @@ impl Worker {
                 if self.is_own(task) {
                     // It stays behind in its queue.
                     self.pool.count_withdrawn();
+                    self.sweep_now_and_then();
                 }
                 self.run_begun(begun);
                 ran += 1;
@@ -102,16 +105,10 @@ impl Worker {
     }
 
     fn lend(&self, pause: &Pause<'_>) -> Step {
+        let wait = self.describe(pause);
         let mut roster = self.pool.lock();
-        let stuck = pause.deadline.is_never()
-            && match pause.need {
-                Need::Outside | Need::End(_) => false,
-                Need::Room(owner) => std::ptr::eq(owner, self.pool.owner()),
-                Need::All => pause.awaited.iter().any(|task| self.is_own(task)),
-                Need::First => pause.awaited.iter().all(|task| self.is_own(task)),
-            };
         self.set_depth(self.depth() + 1);
-        if roster.begin_wait(self.number, stuck) {
+        if roster.begin_wait(self.number, wait) {
             self.pool.crew.block();
         }
         let first = if matches!(pause.need, Need::First) { 1 } else { usize::MAX };
@@ -139,6 +136,21 @@ impl Worker {
         drop(roster);
         self.own().now(|now| now.blocked = true);
         Step::Sleep
+    }
+
+    /// What the pool has to know of a wait, to tell whether anybody can still go on.
+    fn describe(&self, pause: &Pause<'_>) -> LentWait {
+        let own = |task: &&&Header| self.is_own(task);
+        let keep = |task: &&Header| CellRef::to(task);
+        match pause.need {
+            _ if !pause.deadline.is_never() => LentWait::Free,
+            Need::All => LentWait::All(pause.awaited.iter().filter(own).map(keep).collect()),
+            Need::First if pause.awaited.iter().all(|task| own(&task)) => {
+                LentWait::First(pause.awaited.iter().map(keep).collect())
+            }
+            Need::Room(owner) if std::ptr::eq(owner, self.pool.owner()) => LentWait::Room,
+            Need::First | Need::Room(_) | Need::Outside | Need::End(_) => LentWait::Free,
+        }
     }
 
     fn explain(&self, pause: &Pause<'_>, why: &str) -> String {

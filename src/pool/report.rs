@@ -11,7 +11,8 @@ use std::time::Duration;
 pub struct Stats {
     /// Tasks accepted that no worker has begun.
     pub queued: usize,
-    /// Tasks begun and not ended, blocked ones included.
+    /// Workers that have a task, blocked ones included. (A task that is run on top of the one that waits for it is not
+    /// counted again.)
     pub running: usize,
     /// Tasks in a wait that has lent its place to another.
     pub blocked: usize,
@@ -54,7 +55,8 @@ pub enum WorkerState {
 impl Pool {
     pub(crate) fn stats(&self) -> Stats {
         let crew = self.crew.load();
-        let (mut completed, mut swept, mut queued, mut running) = (0, 0, self.injector.len(), 0);
+        let (mut completed, mut swept) = (0, self.swept_elsewhere());
+        let (mut queued, mut running) = (self.injector.len(), 0);
         for slot in self.slots() {
             completed += slot.completed();
             swept += slot.swept();
@@ -66,7 +68,7 @@ impl Pool {
         Stats {
             queued: queued.saturating_sub(usize::try_from(left_behind).unwrap_or(usize::MAX)),
             running,
-            blocked: crew.blocked(),
+            blocked: self.lock().lent(),
             idle: crew.threads().saturating_sub(running),
             completed,
         }

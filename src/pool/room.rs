@@ -47,6 +47,10 @@ impl Room {
         }
     }
 
+    pub(super) fn is_full(&self) -> bool {
+        self.state.lock().free == 0
+    }
+
     pub(super) fn give_back(&self) {
         self.state.lock().free += 1;
         self.freed.notify_one();

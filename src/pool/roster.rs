@@ -19,9 +19,8 @@ pub(super) struct Roster {
     occupied: Vec<bool>,
     /// Tasks that somebody waits for with a lent place; they go before all others.
     urgent: VecDeque<CellRef>,
-    /// Threads with a lent place: the slot, and its lent waits, the innermost last. `true`: it has no limit, and is for
-    /// tasks of this very pool, so nothing from outside will ever end it.
-    waits: Vec<(usize, Vec<bool>)>,
+    /// Threads with a lent place: the slot, and its lent waits, the innermost last.
+    waits: Vec<(usize, Vec<LentWait>)>,
     /// Threads that are past their last task, and still in their slots.
     pub(super) leaving: usize,
     /// The queue of every slot that was made and has no thread.
@@ -37,6 +36,30 @@ pub(super) struct Roster {
 pub(super) struct Sleeper {
     pub(super) slot: usize,
     pub(super) unparker: Arc<Unparker>,
+}
+
+/// What a thread with a lent place waits for, as far as its own pool can tell.
+pub(super) enum LentWait {
+    /// It has a limit, or is for something else: it may end without any thread of the pool.
+    Free,
+    /// All of these tasks of the pool.
+    All(Vec<CellRef>),
+    /// Any of these tasks of the pool.
+    First(Vec<CellRef>),
+    /// Room in the pool's queue.
+    Room,
+}
+
+impl LentWait {
+    /// Whether only another thread of the pool can end it. A task that has ended has its waiter on its way already.
+    fn is_stuck(&self, room: bool) -> bool {
+        match self {
+            LentWait::Free => false,
+            LentWait::All(tasks) => tasks.iter().any(|task| !task.snapshot().is_terminal()),
+            LentWait::First(tasks) => tasks.iter().all(|task| !task.snapshot().is_terminal()),
+            LentWait::Room => !room,
+        }
+    }
 }
 
 impl Roster {
@@ -104,33 +127,33 @@ impl Roster {
     }
 
     /// A thread begins a lent wait; `true` if it had none.
-    pub(super) fn begin_wait(&mut self, slot: usize, stuck: bool) -> bool {
+    pub(super) fn begin_wait(&mut self, slot: usize, wait: LentWait) -> bool {
         match self.waits.iter_mut().find(|(waiting, _)| *waiting == slot) {
             Some((_, waits)) => {
-                waits.push(stuck);
+                waits.push(wait);
                 false
             }
             None => {
-                self.waits.push((slot, vec![stuck]));
+                self.waits.push((slot, vec![wait]));
                 true
             }
         }
     }
 
-    /// A thread ends its innermost lent wait; `true` if it has none left.
-    pub(super) fn end_wait(&mut self, slot: usize) -> bool {
-        let Some(at) = self.waits.iter().position(|(waiting, _)| *waiting == slot) else { return false };
-        self.waits[at].1.pop();
+    /// A thread ends its innermost lent wait, which is to be dropped outside the lock; `true` if it has none left.
+    pub(super) fn end_wait(&mut self, slot: usize) -> (Option<LentWait>, bool) {
+        let Some(at) = self.waits.iter().position(|(waiting, _)| *waiting == slot) else { return (None, false) };
+        let wait = self.waits[at].1.pop();
         let last = self.waits[at].1.is_empty();
         if last {
             self.waits.swap_remove(at);
         }
-        last
+        (wait, last)
     }
 
-    /// Whether every thread with a lent place waits for others of the pool.
-    pub(super) fn all_stuck(&self) -> bool {
-        self.leaving == 0 && self.waits.iter().all(|(_, waits)| waits.last().copied().unwrap_or(false))
+    /// Whether every thread with a lent place waits for others of the pool. `room`: there is some in its queue.
+    pub(super) fn all_stuck(&self, room: bool) -> bool {
+        self.leaving == 0 && self.waits.iter().all(|(_, waits)| waits.last().is_some_and(|wait| wait.is_stuck(room)))
     }
 
     pub(super) fn wake_last(&mut self, crew: &Crew) -> Option<Arc<Unparker>> {
@@ -144,6 +167,11 @@ impl Roster {
         let at = self.sleepers.iter().position(|sleeper| sleeper.slot == slot)?;
         crew.wake();
         Some(self.sleepers.remove(at).unparker)
+    }
+
+    /// How many threads have lent their places.
+    pub(super) fn lent(&self) -> usize {
+        self.waits.len()
     }
 
     pub(super) fn note_refusal(&mut self) {

@@ -9,7 +9,7 @@ use super::worker;
 use crate::error::{RejectReason, Rejected, TaskError};
 use crate::state::{Crew, Roll};
 use crate::sync::{AtomicU64, AtomicUsize, Deadline, Mutex, MutexGuard, Ordering, Unparker, spawn_thread};
-use crate::task::{self, Need, Owner, Pause, Promise, SharedFuture, Task, promise};
+use crate::task::{self, Header, Need, Owner, Pause, Promise, SharedFuture, Task, promise};
 use std::sync::{Arc, OnceLock};
 
 /// What all threads and handles of a pool share.
@@ -39,8 +39,12 @@ struct Ending {
 
 /// What tasks tell their pool about; apart from it, because the owner's hook keeps it.
 struct Counts {
-    /// Tasks that left the queue otherwise than by being taken from it, and are still to be swept out.
+    /// Tasks that left the queue otherwise than by being taken from it.
     withdrawn: AtomicU64,
+    /// Of these, how many were swept out by somebody who is no worker.
+    swept: AtomicU64,
+    /// How many there were when the injector was last swept.
+    swept_at: AtomicU64,
     room: Option<Room>,
 }
 
@@ -57,6 +61,9 @@ impl Counts {
         }
     }
 }
+
+/// How many withdrawn tasks may be left in the injector before it is swept.
+const SWEEP_AFTER: u64 = 1024;
 
 /// A place for a new thread, counted before the thread exists.
 struct Opening {
@@ -75,7 +82,12 @@ enum Activation {
 
 impl Pool {
     pub(crate) fn new(config: Config) -> Arc<Self> {
-        let counts = Arc::new(Counts { withdrawn: AtomicU64::new(0), room: config.queue_bound.map(Room::new) });
+        let counts = Arc::new(Counts {
+            withdrawn: AtomicU64::new(0),
+            swept: AtomicU64::new(0),
+            swept_at: AtomicU64::new(0),
+            room: config.queue_bound.map(Room::new),
+        });
         let told = Arc::clone(&counts);
         let slots = (0..config.max_workers + config.max_spares).map(|_| OnceLock::new()).collect();
         Arc::new(Pool {
@@ -107,6 +119,11 @@ impl Pool {
     pub(super) fn withdrawn(&self) -> u64 {
         // ORDERING: Relaxed: a figure for reports.
         self.counts.withdrawn.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn swept_elsewhere(&self) -> u64 {
+        // ORDERING: Relaxed: a figure for reports.
+        self.counts.swept.load(Ordering::Relaxed)
     }
 
     /// A task of the queue was begun by somebody who did not take it from there.
@@ -185,8 +202,36 @@ impl Pool {
     pub(crate) fn push(self: &Arc<Self>, task: Task) {
         if let Err(task) = worker::push_local(self, task) {
             self.injector.push(task);
+            self.sweep_now_and_then();
         }
         self.after_push();
+    }
+
+    /// Takes what is left of withdrawn tasks out of the injector, once there may be more of it than of others: where all
+    /// workers are busy for long, nobody else would.
+    fn sweep_now_and_then(&self) {
+        // ORDERING: Relaxed: how often this happens is no matter of order.
+        let (withdrawn, mark) = (self.withdrawn(), self.counts.swept_at.load(Ordering::Relaxed));
+        if withdrawn.saturating_sub(mark) < SWEEP_AFTER {
+            return;
+        }
+        let length = self.injector.len();
+        if withdrawn.saturating_sub(mark) < length as u64 / 2 {
+            return;
+        }
+        // ORDERING: Relaxed, as above; whoever wins sweeps.
+        let won = self.counts.swept_at.compare_exchange(mark, withdrawn, Ordering::Relaxed, Ordering::Relaxed);
+        if won.is_err() {
+            return;
+        }
+        for _ in 0..length {
+            let Some(task) = self.injector.take_one() else { return };
+            if task.header().snapshot().is_pending() {
+                self.injector.push(task);
+            } else {
+                self.count_swept();
+            }
+        }
     }
 
     /// A thread has left its slot, and there is something in the queues.
@@ -327,7 +372,8 @@ impl Pool {
     /// Whether no thread of the pool can go on unless another one does.
     pub(super) fn is_stuck(&self, roster: &Roster) -> bool {
         let roll = self.crew.load();
-        roll.threads() == roll.blocked() && roster.all_stuck()
+        let room = self.counts.room.as_ref().is_some_and(|room| !room.is_full());
+        roll.threads() == roll.blocked() && roster.all_stuck(room)
     }
 
     /// No thread can be added. If there is none, or none that can go on, nobody will ever run what is queued.
@@ -340,12 +386,18 @@ impl Pool {
     }
 
     fn fail_queued(&self, error: &TaskError) {
-        self.empty_queues(|pool, task| match task.begin() {
-            Some(begun) => {
-                pool.count_left();
-                begun.fail(error.clone());
+        self.empty_queues(|pool, task| {
+            let queued = pool.is_queued(task.header());
+            match task.begin() {
+                Some(begun) => {
+                    if queued {
+                        pool.count_left();
+                    }
+                    begun.fail(error.clone());
+                }
+                None if queued => pool.count_swept(),
+                None => {}
             }
-            None => pool.count_swept(),
         });
     }
 
@@ -362,10 +414,15 @@ impl Pool {
             .or_else(|| self.slots().find_map(|slot| slot.stealer.take_one().or_else(|| slot.pop_mail())))
     }
 
+    /// Whether the task has, or had, a place in the queues; mail has none.
+    fn is_queued(&self, task: &Header) -> bool {
+        std::ptr::eq(task.owner(), &raw const self.owner)
+    }
+
     /// What was left of a withdrawn task was swept out by somebody who is no worker.
     fn count_swept(&self) {
         // ORDERING: Relaxed: a figure for reports.
-        self.counts.withdrawn.fetch_sub(1, Ordering::Relaxed);
+        self.counts.swept.fetch_add(1, Ordering::Relaxed);
     }
 
     // ------------------------------------------------------------------------------------------ mail
@@ -467,9 +524,12 @@ impl Pool {
     pub(crate) fn cancel_queued(&self) -> usize {
         let mut cancelled = 0;
         self.empty_queues(|pool, task| {
+            // Whoever cancels it tells the owner of a task that stays in the queue.
+            let queued = pool.is_queued(task.header());
             cancelled += usize::from(task.cancel() == Some(true));
-            // Whoever cancelled it told the owner of a task that stays in the queue.
-            pool.count_swept();
+            if queued {
+                pool.count_swept();
+            }
         });
         self.ending.lock().cancelled += cancelled;
         cancelled

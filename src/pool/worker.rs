@@ -20,6 +20,8 @@ use std::sync::Arc;
 
 /// One in so many turns begins with the injector.
 const INJECTOR_FIRST: u32 = 61;
+/// How many tasks that were run in place may be left in the own queue before it is swept.
+const SWEEP_AFTER: usize = 64;
 /// How often a searcher looks everywhere before it sleeps.
 const SEARCH_ROUNDS: u32 = 3;
 
@@ -46,6 +48,8 @@ pub(super) struct Worker {
     searching: Cell<bool>,
     /// Tasks on this thread's stack.
     nesting: Cell<usize>,
+    /// Tasks that were run in place since the own queue was last swept.
+    left_behind: Cell<usize>,
     /// Lent waits on this thread's stack.
     depth: Cell<usize>,
     state: Box<dyn Any>,
@@ -122,6 +126,7 @@ pub(super) fn main(pool: Arc<Pool>, number: usize, delivered: &Mutex<Option<Loca
                 seed: Cell::new(number as u32),
                 searching: Cell::new(true),
                 nesting: Cell::new(0),
+                left_behind: Cell::new(0),
                 depth: Cell::new(0),
                 state,
             };
@@ -332,6 +337,25 @@ impl Worker {
     pub(super) fn stop_searching(&self) {
         if self.searching.replace(false) {
             end_search(&self.pool);
+        }
+    }
+
+    /// Takes what is left of tasks that were run in place out of the thread's own queue, once there may be more of it
+    /// than of others: a task that submits and waits all its life would fill the memory with it.
+    pub(super) fn sweep_now_and_then(&self) {
+        self.left_behind.set(self.left_behind.get() + 1);
+        let length = self.local.len();
+        if self.left_behind.get() < SWEEP_AFTER.max(length / 2) {
+            return;
+        }
+        self.left_behind.set(0);
+        for _ in 0..length {
+            let Some(task) = self.local.pop() else { return };
+            if task.header().snapshot().is_pending() {
+                self.local.push(task);
+            } else {
+                self.own().count_swept();
+            }
         }
     }
 

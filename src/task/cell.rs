@@ -94,8 +94,11 @@ impl<X: Attached> NewCell<X> {
         let vtable = if self.portable { TaskCell::<W, X>::PORTABLE } else { TaskCell::<W, X>::LOCAL };
         let header = Header::new(Lifecycle::new(self.birth, self.references), vtable);
         let cell = Box::new(TaskCell { header, slot: UnsafeCell::new(slot), attached: self.attached });
-        // The header is the first field (repr(C)); the pointer keeps the provenance of the whole cell.
-        NonNull::from(Box::leak(cell)).cast()
+        // The header is the first field (repr(C)); the pointer keeps the provenance of the whole cell, which
+        // `Header::pointer` takes up again.
+        let cell: NonNull<Header> = NonNull::from(Box::leak(cell)).cast();
+        let _ = cell.as_ptr().expose_provenance();
+        cell
     }
 }
 

@@ -1,6 +1,8 @@
 //! What only some tasks carry, so that the others need not pay for it.
 
 use super::header::Header;
+use super::timer::Alarm;
+use crate::sync::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +13,25 @@ pub(crate) struct Extras {
     /// How long the task may run, from its first step.
     pub(crate) run_limit: Option<Duration>,
     pub(crate) watcher: Option<Arc<dyn Watcher>>,
+    /// What fails the task if it has not begun in time. It keeps the cell, so it goes as soon as it has no meaning.
+    pub(crate) expiry: Mutex<Option<Alarm>>,
+}
+
+impl Extras {
+    pub(crate) fn new(name: Option<Arc<str>>, run_limit: Option<Duration>) -> Self {
+        Extras { name, run_limit, ..Self::default() }
+    }
+
+    pub(crate) fn arm(&self, expiry: Alarm) {
+        *self.expiry.lock() = Some(expiry);
+    }
+
+    /// The task was begun, or has ended otherwise.
+    pub(super) fn disarm(&self) {
+        let expiry = self.expiry.lock().take();
+        // Letting go of it takes the timer's lock.
+        drop(expiry);
+    }
 }
 
 /// Somebody who has to know of a task's end besides those who hold its future: a scope.

@@ -230,8 +230,12 @@ impl<T> Future<T> {
     /// canceller); at once, and on this thread, if the task has ended. A panic in one is reported by the panic hook and
     /// goes no further. Inside, `result` on the same future is `Err(Deadlock)`; everything else works.
     pub fn add_done_callback(&self, f: impl FnOnce(Outcome<'_, T>) + Send + 'static) {
+        let lend = move |task: &Header, outcome: Outcome<'_, T>| match outcome {
+            Ok(value) => task.slot_access.shared(|| f(Ok(value))),
+            Err(error) => f(Err(error)),
+        };
         // SAFETY: the cell's value is a `T`, and `f` gets it by reference.
-        unsafe { callback::add::<T, _>(self.header(), move |_, outcome| f(outcome)) };
+        unsafe { callback::add::<T, _>(self.header(), lend) };
     }
 
     /// Which future this is.

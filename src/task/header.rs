@@ -86,8 +86,12 @@ impl Header {
         self.vtable
     }
 
+    /// The pointer to the whole cell. A reference to the header reaches no further than the header, so the cell's
+    /// provenance is exposed when it is made, and taken up again here.
     pub(super) fn pointer(&self) -> NonNull<Header> {
-        NonNull::from(self)
+        let cell = std::ptr::with_exposed_provenance_mut(self.address());
+        // SAFETY: the address of a reference is not null.
+        unsafe { NonNull::new_unchecked(cell) }
     }
 
     pub(crate) fn address(&self) -> usize {

@@ -31,6 +31,9 @@ impl Idle for () {
 pub(super) fn run_begun(task: CellRef, idle: &impl Idle) {
     panic::install_hook();
     panic::forget_noted();
+    if let Some(extras) = task.extras() {
+        extras.disarm();
+    }
     let limit = task.extras().and_then(|extras| extras.run_limit);
     let alarm = limit.map(|limit| timer::request_cancel_after(limit, task.clone()));
     let failed = frame::within(&task, Role::Running, || {
@@ -68,6 +71,10 @@ fn finish_on(task: CellRef, failed: bool, idle: &impl Idle) {
     }
     let access = waiters.has_callbacks();
     let after = task.life.finish_locked(failed, access);
+    if after.is_detached() {
+        // Its value is dropped below, or in a callback's wake; both are foreign.
+        idle.not_idle();
+    }
     if !access && after.is_detached() && after.holds_value() {
         drop_orphan(&task);
     }
@@ -76,6 +83,9 @@ fn finish_on(task: CellRef, failed: bool, idle: &impl Idle) {
 
 /// Fails a task that the caller has begun but will not run.
 pub(super) fn fail_begun(task: CellRef, error: TaskError) {
+    if let Some(extras) = task.extras() {
+        extras.disarm();
+    }
     // SAFETY: the caller won `PENDING -> RUNNING`, so it owns the slot, which holds the job.
     let _ = contain(|| unsafe { (task.vtable().drop_job)(task.pointer()) });
     // SAFETY: as above, and the job has left the slot.
@@ -130,6 +140,9 @@ pub(super) fn try_cancel(task: &Header) -> Option<bool> {
     tell_owner(&task);
     let access = waiters.has_callbacks();
     task.life.unlock_cancelled(access);
+    if let Some(extras) = task.extras() {
+        extras.disarm();
+    }
     // SAFETY: this thread won `PENDING -> CANCELLED`, so it owns the job.
     let _ = contain(|| unsafe { (task.vtable().drop_job)(task.pointer()) });
     conclude(task, waiters, access);

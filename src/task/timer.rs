@@ -43,13 +43,6 @@ impl Drop for Alarm {
     }
 }
 
-impl Alarm {
-    /// Leaves the action to its time.
-    pub(crate) fn detach(mut self) {
-        self.0 = None;
-    }
-}
-
 /// Carries `action` out after `wait`, on a thread of its own. A time that the clock cannot express never comes.
 pub(crate) fn after(wait: Duration, action: impl FnOnce() + Send + 'static) -> Alarm {
     let Some(at) = Deadline::after(Some(wait)).at() else {

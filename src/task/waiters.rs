@@ -377,7 +377,7 @@ impl Taken {
                 Kind::Callback => {
                     here.next.set(std::ptr::null());
                     match last_callback {
-                        Some(last) => last.next.set(here),
+                        Some(last) => last.next.set(node),
                         None => callbacks = node,
                     }
                     last_callback = Some(here);

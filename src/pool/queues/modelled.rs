@@ -87,6 +87,10 @@ impl Local {
         self.0.len() == 0
     }
 
+    pub(in super::super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(in super::super) fn stealer(&self) -> Stealer {
         Stealer(Arc::clone(&self.0))
     }

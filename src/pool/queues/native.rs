@@ -67,6 +67,10 @@ impl Local {
         self.0.is_empty()
     }
 
+    pub(in super::super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(in super::super) fn stealer(&self) -> Stealer {
         Stealer(self.0.stealer())
     }

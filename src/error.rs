@@ -129,7 +129,7 @@ impl TaskError {
 impl fmt::Display for TaskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            TaskError::TimedOut => f.write_str("timed out waiting; the task goes on"),
+            TaskError::TimedOut => f.write_str("the wait timed out"),
             TaskError::DeadlineExceeded => f.write_str("the task's time limit passed"),
             TaskError::Cancelled => f.write_str("the task was cancelled"),
             TaskError::Panicked(report) => write!(f, "the task panicked: {report}"),

@@ -13,6 +13,10 @@
 //!
 //! Whatever goes wrong is a [`TaskError`].
 #![doc = include_str!("../README.md")]
+#![deny(missing_docs, unreachable_pub)]
+#![deny(clippy::disallowed_types, clippy::disallowed_methods)]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
+#![deny(clippy::allow_attributes)]
 
 mod error;
 mod executor;

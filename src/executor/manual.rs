@@ -111,7 +111,7 @@ impl Executor for ManualExecutor {
             queue.closed = true;
             if how.cancel_pending { std::mem::take(&mut queue.tasks) } else { VecDeque::new() }
         };
-        let cancelled = pending.into_iter().filter_map(Task::cancel).filter(|won| *won).count();
+        let cancelled = pending.into_iter().map(Task::cancel).filter(|won| *won).count();
         let finished = if how.wait { self.run_all() } else { 0 };
         let stats = self.stats();
         ShutdownReport { finished, cancelled, abandoned: stats.queued + stats.running, killed: 0 }

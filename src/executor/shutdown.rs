@@ -54,8 +54,18 @@ impl Shutdown {
         Shutdown { kill_after: Some(limit), ..self }
     }
 
-    /// The first limit of the wait.
-    pub(crate) fn limit(&self) -> Option<Duration> {
+    /// For engines: whether to wait at all.
+    pub fn waits(&self) -> bool {
+        self.wait
+    }
+
+    /// For engines: whether to cancel what has not begun.
+    pub fn cancels_pending(&self) -> bool {
+        self.cancel_pending
+    }
+
+    /// For engines: how long to wait at the most, the first of both limits.
+    pub fn limit(&self) -> Option<Duration> {
         match (self.deadline, self.kill_after) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (limit, None) | (None, limit) => limit,

@@ -526,7 +526,7 @@ impl Pool {
         self.empty_queues(|pool, task| {
             // Whoever cancels it tells the owner of a task that stays in the queue.
             let queued = pool.is_queued(task.header());
-            cancelled += usize::from(task.cancel() == Some(true));
+            cancelled += usize::from(task.cancel());
             if queued {
                 pool.count_swept();
             }

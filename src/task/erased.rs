@@ -54,9 +54,10 @@ impl Task {
         run::fail_pending(self.into_ref(), error);
     }
 
-    /// Python's `cancel`, by the executor that has the task in its queue. `None`: it was cancelled before.
-    pub(crate) fn cancel(self) -> Option<bool> {
-        run::try_cancel(&self.into_ref())
+    /// Cancels the job, as its future's `cancel` would: for an engine that shuts down with tasks in its queue. `false`:
+    /// it was cancelled, begun or failed before.
+    pub fn cancel(self) -> bool {
+        run::try_cancel(&self.into_ref()) == Some(true)
     }
 
     /// The name that [`SubmitOptions::name`](crate::SubmitOptions::name) gave it.

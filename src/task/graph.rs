@@ -21,6 +21,7 @@
 //! wait is refused instead, and its thread is woken to hear of it.
 
 use crate::sync::{AtomicBool, Mutex, Ordering, Unparker, global};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Something that is waited for: its key, and what to call it.
@@ -41,18 +42,23 @@ pub(super) struct Wait {
 }
 
 struct Entry {
-    id: u64,
     wait: Wait,
     refused: Arc<AtomicBool>,
 }
 
+/// Entries by id, and who holds what. Ordered maps, because they can be made in a const.
 struct Graph {
     next_id: u64,
-    entries: Vec<Entry>,
+    entries: BTreeMap<u64, Entry>,
+    holders: BTreeMap<usize, Vec<u64>>,
 }
 
 global! {
-    static GRAPH: Mutex<Graph> = Mutex::new(Graph { next_id: 0, entries: Vec::new() })
+    static GRAPH: Mutex<Graph> = Mutex::new(Graph {
+        next_id: 0,
+        entries: BTreeMap::new(),
+        holders: BTreeMap::new(),
+    })
 }
 
 /// A wait that is written down; dropping it strikes it out.
@@ -65,24 +71,21 @@ impl Edge {
     /// # Errors
     /// Why the wait would never end, told as a chain of names.
     pub(super) fn new(wait: Wait, own_name: &str) -> Result<Edge, Arc<str>> {
+        let firm = wait.firm;
         let mut graph = GRAPH.lock();
-        let id = graph.next_id;
-        graph.next_id += 1;
-        let refused = Arc::new(AtomicBool::new(false));
-        graph.entries.push(Entry { id, wait, refused: Arc::clone(&refused) });
+        let (id, refused) = graph.add(wait);
         loop {
-            let stuck = graph.stuck();
+            let stuck = graph.stuck(id);
             if !stuck.contains(&id) {
                 return Ok(Edge { id, refused });
             }
             let chain = graph.chain(id, &stuck);
-            let firm = graph.entries.iter().any(|entry| entry.id == id && entry.wait.firm);
-            let victim = chain
-                .iter()
-                .map(|(id, _)| *id)
-                .find(|other| firm && graph.entries.iter().any(|entry| entry.id == *other && !entry.wait.firm));
+            let can_be_refused = |id: &u64| graph.entries.get(id).is_some_and(|entry| !entry.wait.firm);
+            let victim = chain.iter().map(|(id, _)| *id).find(|id| firm && can_be_refused(id));
             let Some(victim) = victim else {
-                graph.strike(id);
+                let struck = graph.strike(id);
+                drop(graph);
+                drop(struck);
                 let names: Vec<_> = chain.into_iter().map(|(_, name)| name).collect();
                 return Err(format!("{own_name} waits for {}", names.join(", which waits for ")).into());
             };
@@ -110,51 +113,77 @@ impl Drop for Edge {
 }
 
 impl Graph {
-    fn strike(&mut self, id: u64) -> Option<Entry> {
-        let at = self.entries.iter().position(|entry| entry.id == id)?;
-        Some(self.entries.swap_remove(at))
+    fn add(&mut self, wait: Wait) -> (u64, Arc<AtomicBool>) {
+        let id = self.next_id;
+        self.next_id += 1;
+        for key in &wait.holds {
+            self.holders.entry(*key).or_default().push(id);
+        }
+        let refused = Arc::new(AtomicBool::new(false));
+        self.entries.insert(id, Entry { wait, refused: Arc::clone(&refused) });
+        (id, refused)
     }
 
-    /// The waits that can never end.
-    fn stuck(&self) -> Vec<u64> {
-        let mut stuck: Vec<&Entry> = self.entries.iter().collect();
-        loop {
-            let can_come = |awaited: &Awaited| !stuck.iter().any(|entry| entry.wait.holds.contains(&awaited.key));
-            let still: Vec<&Entry> = stuck
-                .iter()
-                .filter(|entry| {
-                    let wait = &entry.wait;
-                    let ends =
-                        if wait.any { wait.awaits.iter().any(can_come) } else { wait.awaits.iter().all(can_come) };
-                    !ends
-                })
-                .copied()
-                .collect();
-            if still.len() == stuck.len() {
-                return still.into_iter().map(|entry| entry.id).collect();
+    fn strike(&mut self, id: u64) -> Option<Entry> {
+        let entry = self.entries.remove(&id)?;
+        for key in &entry.wait.holds {
+            if let Some(holders) = self.holders.get_mut(key) {
+                holders.retain(|holder| *holder != id);
+                if holders.is_empty() {
+                    self.holders.remove(key);
+                }
             }
-            stuck = still;
+        }
+        Some(entry)
+    }
+
+    fn holders(&self, key: usize) -> &[u64] {
+        self.holders.get(&key).map_or(&[], Vec::as_slice)
+    }
+
+    /// Of the waits that `first` depends on, itself included, those that can never end. Usually what it waits for is
+    /// held by nobody who sleeps, and there is nothing to follow.
+    fn stuck(&self, first: u64) -> BTreeSet<u64> {
+        let mut stuck = BTreeSet::new();
+        let mut open = vec![first];
+        while let Some(id) = open.pop() {
+            if stuck.insert(id) {
+                let awaits = self.entries.get(&id).map_or(&[][..], |entry| &entry.wait.awaits);
+                open.extend(awaits.iter().flat_map(|awaited| self.holders(awaited.key)));
+            }
+        }
+        loop {
+            let can_come = |awaited: &Awaited| !self.holders(awaited.key).iter().any(|holder| stuck.contains(holder));
+            let ends = |id: &&u64| match self.entries.get(id) {
+                Some(Entry { wait, .. }) if wait.any => wait.awaits.iter().any(can_come),
+                Some(Entry { wait, .. }) => wait.awaits.iter().all(can_come),
+                None => true,
+            };
+            let ending: Vec<u64> = stuck.iter().filter(ends).copied().collect();
+            if ending.is_empty() {
+                return stuck;
+            }
+            for id in ending {
+                stuck.remove(&id);
+            }
         }
     }
 
     /// One way from wait to wait that explains why `first` is stuck: for each, who is next, and for what.
-    fn chain(&self, first: u64, stuck: &[u64]) -> Vec<(u64, String)> {
+    fn chain(&self, first: u64, stuck: &BTreeSet<u64>) -> Vec<(u64, String)> {
         let mut chain: Vec<(u64, String)> = Vec::new();
         let mut at = first;
-        loop {
-            let Some(entry) = self.entries.iter().find(|entry| entry.id == at) else { return chain };
-            let holder = |key| {
-                let holds = |entry: &&Entry| stuck.contains(&entry.id) && entry.wait.holds.contains(&key);
-                self.entries.iter().find(holds).map(|entry| entry.id)
-            };
+        while let Some(entry) = self.entries.get(&at) {
+            let holder = |key| self.holders(key).iter().copied().find(|holder| stuck.contains(holder));
             let step = entry.wait.awaits.iter().find_map(|awaited| Some((holder(awaited.key)?, awaited.name.clone())));
-            let Some(step) = step else { return chain };
+            let Some(step) = step else { break };
             at = step.0;
             let closed = at == first || chain.iter().any(|(id, _)| *id == at);
             chain.push(step);
             if closed {
-                return chain;
+                break;
             }
         }
+        chain
     }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 
 /// A value that can cross to another process: serde's two traits, owned, and `Send`.
 ///
-/// Implemented for everything that fits.
+/// Implemented for everything that fits. (serde writes a `PathBuf` only if it is UTF-8; an `OsString` always travels.)
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot cross a process boundary",
     label = "not Serialize + DeserializeOwned + Send + 'static",

@@ -9,7 +9,7 @@
 //! * [`Map`] is a function over many inputs: in order or not, in chunks, with limits.
 //! * [`Scope`] is for tasks that borrow, [`Guard`] and [`Shutdown`] for the end.
 //! * [`call!`] and [`task!`] make jobs that could run in another process; they refuse hidden captures.
-//! * [`task`] is what a running task can ask about itself, [`blocking`] what it says before it blocks.
+//! * [`mod@task`] is what a running task can ask about itself, [`blocking`] what it says before it blocks.
 //!
 //! Whatever goes wrong is a [`TaskError`].
 #![doc = include_str!("../README.md")]

@@ -13,6 +13,7 @@ use crate::sync::Deadline;
 use crate::task::{Future, Task};
 use std::fmt;
 use std::marker::PhantomData;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -194,6 +195,10 @@ fn with_state<S: 'static, T>(f: impl FnOnce(&S) -> T) -> impl FnOnce() -> T {
         None => unreachable!("only this pool's threads run its tasks, and they have a state of its type"),
     }
 }
+
+// A panic leaves a pool as it was: its own code contains those of tasks, and user code never runs under its locks.
+impl<S: 'static> UnwindSafe for ThreadPoolExecutor<S> {}
+impl<S: 'static> RefUnwindSafe for ThreadPoolExecutor<S> {}
 
 impl<S: 'static> Clone for ThreadPoolExecutor<S> {
     fn clone(&self) -> Self {

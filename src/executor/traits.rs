@@ -10,7 +10,7 @@ use std::time::Duration;
 /// Something that runs tasks: threads, processes, this very thread, or an engine of your own.
 ///
 /// The trait is object-safe. Library code takes `&dyn Executor` and submits portable jobs
-/// ([`call!`](crate::call), [`task!`](crate::task)), so that its callers choose where they run; `dyn Executor` has
+/// ([`call!`](crate::call), [`task!`](crate::task!)), so that its callers choose where they run; `dyn Executor` has
 /// `submit`, `map` and the rest inherently, and generic code imports [`ExecutorExt`](crate::ExecutorExt).
 ///
 /// Python's `Executor` is a base class; here whoever writes an engine implements three methods.

@@ -9,7 +9,6 @@ macro_rules! verbs {
         /// the reason already ([`TaskError::Rejected`](crate::TaskError::Rejected),
         /// [`TaskError::Broken`](crate::TaskError::Broken)).
         $($($vis)*)? fn $submit<J: crate::wire::$kind>(&self, job: J) -> crate::task::Future<J::Output> {
-            $crate::executor::verbs::touch!($kind, job);
             crate::executor::engine::submit(&crate::executor::engine::By(self), job, $crate::executor::verbs::is_portable!($kind))
         }
 
@@ -19,7 +18,6 @@ macro_rules! verbs {
             options: crate::executor::SubmitOptions,
             job: J,
         ) -> crate::task::Future<J::Output> {
-            $crate::executor::verbs::touch!($kind, job);
             let portable = $crate::executor::verbs::is_portable!($kind);
             crate::executor::engine::submit_with(&crate::executor::engine::By(self), &options, job, portable)
         }
@@ -32,18 +30,9 @@ macro_rules! verbs {
             &self,
             job: J,
         ) -> Result<crate::task::Future<J::Output>, crate::error::Rejected<J>> {
-            $crate::executor::verbs::touch!($kind, job);
             crate::executor::engine::try_submit(self, job, $crate::executor::verbs::is_portable!($kind))
         }
     };
-}
-
-/// What only code generation sees is asked for where a portable job is submitted.
-macro_rules! touch {
-    (PortableJob, $job:ident) => {
-        crate::wire::PortableJob::touch(&$job)
-    };
-    (Job, $job:ident) => {};
 }
 
 macro_rules! is_portable {
@@ -99,4 +88,4 @@ macro_rules! maps {
     };
 }
 
-pub(super) use {is_portable, maps, touch, verbs};
+pub(super) use {is_portable, maps, verbs};

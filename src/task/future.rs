@@ -51,7 +51,7 @@ use std::time::Duration;
 /// assert!(future.done());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[must_use = "dropping a Future detaches its task"]
+#[must_use = "dropping a Future detaches its task (a scope still joins it); `let _ = ..` says that this is meant"]
 pub struct Future<T> {
     /// Owns one reference; the cell's value is a `T`.
     cell: NonNull<Header>,

@@ -7,6 +7,8 @@ use super::future::{self, Future, FutureId};
 use crate::error::TaskError;
 use crate::sync::Deadline;
 use std::fmt;
+use std::marker::PhantomData;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -31,11 +33,16 @@ use std::time::Duration;
 pub struct SharedFuture<T> {
     /// Nobody moves the value out: `shared` took the only handle that could.
     future: Arc<Future<T>>,
+    /// Lends `&T` to several threads, and drops the value on any of them.
+    _lends: PhantomData<Arc<T>>,
 }
+
+impl<T> UnwindSafe for SharedFuture<T> {}
+impl<T> RefUnwindSafe for SharedFuture<T> {}
 
 impl<T> SharedFuture<T> {
     pub(super) fn new(future: Future<T>) -> Self {
-        SharedFuture { future: Arc::new(future) }
+        SharedFuture { future: Arc::new(future), _lends: PhantomData }
     }
 
     pub(super) fn future(&self) -> &Future<T> {
@@ -105,7 +112,7 @@ impl<T> SharedFuture<T> {
 
 impl<T> Clone for SharedFuture<T> {
     fn clone(&self) -> Self {
-        SharedFuture { future: Arc::clone(&self.future) }
+        SharedFuture { future: Arc::clone(&self.future), _lends: PhantomData }
     }
 }
 

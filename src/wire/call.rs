@@ -1,9 +1,10 @@
 //! A function plus its arguments.
 
 use super::job::Job;
+use super::macros::{Kind, Owned};
 use super::portable::{Code, Portable, PortableJob};
 
-/// A function and its arguments, made by [`call!`](crate::call) and [`task!`](crate::task).
+/// A function and its arguments, made by [`call!`](crate::call) and [`task!`](crate::task!).
 #[derive(Clone, Copy, Debug)]
 pub struct Call<F, A> {
     f: F,
@@ -59,14 +60,14 @@ impl<F: Function<A, Output: Send + 'static>, A: Send + 'static> Job for Call<F, 
     }
 }
 
-impl<F: Code + Function<A, Output: Portable>, A: Portable> PortableJob for Call<F, A> {
-    fn touch(&self) {
-        const { F::NO_CAPTURES }
-    }
-}
+impl<F: Code + Function<A, Output: Portable>, A: Portable> PortableJob for Call<F, A> {}
 
 /// What the macros expand to. `f` has been coerced to a `fn` pointer by them: it captures nothing.
+///
+/// The only way to a `Call`, and called from the user's own code: so that is where the compiler says what it can only
+/// see when code is generated.
 #[doc(hidden)]
-pub fn make_call<F: Code + Function<A>, A>(f: F, args: A) -> Call<F, A> {
+pub fn make_call<F: Code + Function<A, Output: Kind<K> + Owned<K>>, A, K>(f: F, args: A, _: K) -> Call<F, A> {
+    const { F::NO_CAPTURES }
     Call { f, args }
 }

@@ -1,6 +1,6 @@
 //! What can be submitted.
 
-/// Something that can be run once, elsewhere: a closure, [`call!`](crate::call), or [`task!`](crate::task).
+/// Something that can be run once, elsewhere: a closure, [`call!`](crate::call), or [`task!`](crate::task!).
 ///
 /// Implemented for every `FnOnce() -> T + Send + 'static`; there is nothing to implement by hand.
 ///

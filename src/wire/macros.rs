@@ -31,21 +31,30 @@ use super::portable::Portable;
 #[macro_export]
 macro_rules! call {
     (@ [$($f:tt)+] ( $($a:expr),* $(,)? )) => {{
+        #[allow(unused_parens)]
         let f = $($f)+;
         // Never run: it lets the compiler complain about a wrong argument in its own words.
         if false { #[allow(unreachable_code, clippy::all)] { let _ = f($($a),*); loop {} } }
         let _no_captures: fn($($crate::__hole!($a)),*) -> _ = f;
-        $crate::__private::make_call(f, ($($crate::__private::argument($a),)*))
+        $crate::__private::make_call(f, ($($crate::__private::argument($a, 0),)*), 0)
     }};
     (@ [$($f:tt)*] $t:tt $($rest:tt)+) => { $crate::call!(@ [$($f)* $t] $($rest)+) };
     (@ $($t:tt)*) => {
         ::core::compile_error!("call! takes one function call: call!(f(a, b)), call!(Type::method(x)), call!(f::<T>(x))")
     };
-    ($receiver:ident . $method:ident $($rest:tt)*) => {
+    ($receiver:ident . $method:ident ($($a:expr),* $(,)?)) => {
         ::core::compile_error!(::core::concat!(
-            "write the method as a path: call!(Type::", ::core::stringify!($method), "(", ::core::stringify!($receiver), ", ..))"
+            "write the method as a path: call!(Type::", ::core::stringify!($method), "(",
+            ::core::stringify!($receiver $(, $a)*), "))"
         ))
     };
+    ($receiver:ident . $($rest:tt)*) => {
+        ::core::compile_error!(::core::concat!(
+            "write the method as a path: call!(Type::method(value, ..)), not `",
+            ::core::stringify!($receiver . $($rest)*), "`"
+        ))
+    };
+    () => { $crate::call!(@) };
     ($($t:tt)+) => { $crate::call!(@ [] $($t)+) };
 }
 
@@ -77,10 +86,16 @@ macro_rules! __hole {
 #[macro_export]
 macro_rules! task {
     ([$($i:ident $(= $e:expr)?),* $(,)?] => $body:expr) => {{
-        let (f, args) = $crate::__private::infer(($($crate::__capture!($i $(= $e)?),)*), |($($i,)*)| $body);
+        let (f, args) = $crate::__private::infer(
+            ($($crate::__private::argument($crate::__capture!($i $(= $e)?), 0),)*),
+            |($($i,)*)| $body,
+        );
         let _only_listed_captures: fn(_) -> _ = f;
-        $crate::__private::make_call(f, (args,))
+        $crate::__private::make_call(f, (args,), 0)
     }};
+    ($($t:tt)*) => {
+        ::core::compile_error!("task! lists the names that travel, then what to do: task!([a, n = xs.len()] => a * n)")
+    };
 }
 
 #[doc(hidden)]
@@ -96,9 +111,34 @@ macro_rules! __capture {
 
 /// Each argument by itself, so that each has its own message.
 #[doc(hidden)]
-pub fn argument<T: Portable>(value: T) -> T {
+pub fn argument<T: Portable + Kind<K> + Owned<K>, K>(value: T, _: K) -> T {
     value
 }
+
+/// Says of a type whether it is a reference, so that the compiler can explain it: `&'static str` meets the bounds of
+/// `Portable` as far as types go, and what the compiler has to say of its lifetimes helps nobody.
+///
+/// `K` is the type of an integer literal. References have two implementations, so nothing decides and the literal
+/// becomes an `i32`, for which nothing is `Owned`. Every other type has one, and the literal becomes a `u8`.
+#[doc(hidden)]
+pub trait Kind<K> {}
+
+impl<T: ?Sized> Kind<u8> for T {}
+impl<T: ?Sized> Kind<i32> for &T {}
+
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot cross a process boundary",
+    label = "a reference",
+    note = "own it: `String` for `&str`, `Vec<T>` for `&[T]`"
+)]
+pub trait Owned<K> {}
+
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized> Owned<u8> for T {}
+// For no value: with one implementation only, the literal would not wait for `Kind`.
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized> Owned<u16> for T {}
 
 /// Lets the closure's parameter types follow from the values.
 #[doc(hidden)]

@@ -19,7 +19,7 @@ pub trait Portable: Serialize + DeserializeOwned + Send + 'static {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Send + 'static> Portable for T {}
 
-/// A job that can leave the address space: [`call!`](crate::call) or [`task!`](crate::task), whose arguments and result
+/// A job that can leave the address space: [`call!`](crate::call) or [`task!`](crate::task!), whose arguments and result
 /// are [`Portable`].
 ///
 /// Every executor takes portable jobs; only those of this process take closures that capture.
@@ -29,11 +29,7 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Portable for T {}
     note = "portable jobs are: `call!(f(a, b))` and `task!([a, b] => ..)`; arguments and result need serde's traits",
     note = "to use a closure that captures, take a `ThreadPoolExecutor` or `&dyn InProcessExecutor`"
 )]
-pub trait PortableJob: Job<Output: Portable> {
-    /// Makes the compiler look at what it can only see when code is generated.
-    #[doc(hidden)]
-    fn touch(&self);
-}
+pub trait PortableJob: Job<Output: Portable> {}
 
 /// A function that is only code: `fn` items and closures without captures.
 #[diagnostic::on_unimplemented(

@@ -70,8 +70,7 @@ impl Gate {
     /// `false`: it did not open in time.
     pub fn wait_for(&self, limit: Duration) -> bool {
         let open = self.lock();
-        let (open, _) =
-            self.0.1.wait_timeout_while(open, limit, |open| !*open).unwrap_or_else(PoisonError::into_inner);
+        let (open, _) = self.0.1.wait_timeout_while(open, limit, |open| !*open).unwrap_or_else(PoisonError::into_inner);
         *open
     }
 }

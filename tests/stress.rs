@@ -18,6 +18,8 @@ mod lifetimes;
 mod nesting;
 #[path = "stress/shutting.rs"]
 mod shutting;
+#[path = "stress/sweeping.rs"]
+mod sweeping;
 #[path = "stress/timing.rs"]
 mod timing;
 #[path = "stress/waiting.rs"]

@@ -176,10 +176,8 @@ fn a_wait_for_a_callback_on_another_thread() {
     assert_eq!(queued.lock().unwrap().take().unwrap().result(None).unwrap(), 2);
 }
 
-/// A worker that leaves still has its slot for a moment; a submit just then is served after that.
-#[test]
-fn a_submit_while_the_only_thread_leaves() {
-    let _watchdog = support::watchdog();
+/// A pool whose only thread is about to leave, and does when the gate is opened.
+fn pool_that_is_left() -> (ThreadPoolExecutor, Gate) {
     let (leaving, gate) = (Gate::new(), Gate::new());
     let (announce, closed) = (leaving.clone(), gate.clone());
     let builder = ThreadPoolExecutor::builder().max_workers(1).max_spares(0).idle_timeout(Duration::from_millis(1));
@@ -190,10 +188,35 @@ fn a_submit_while_the_only_thread_leaves() {
     let pool = builder.on_thread_stop(stop).build().unwrap();
     pool.submit(|| ()).result(None).unwrap();
     leaving.wait();
+    (pool, gate)
+}
+
+/// A worker that leaves still has its slot for a moment; a submit just then is served after that.
+#[test]
+fn a_submit_while_the_only_thread_leaves() {
+    let _watchdog = support::watchdog();
+    let (pool, gate) = pool_that_is_left();
     let future = pool.submit(|| 5);
     assert!(future.try_result().is_none(), "{future:?}");
     gate.open();
     assert_eq!(future.result(None).unwrap(), 5);
+}
+
+/// The same, and then a shutdown: what was accepted runs before that returns.
+#[test]
+fn a_submit_and_a_shutdown_while_the_only_thread_leaves() {
+    let _watchdog = support::watchdog();
+    let (pool, gate) = pool_that_is_left();
+    let future = pool.submit(|| 5);
+    let report = std::thread::scope(|scope| {
+        let shutting = scope.spawn(|| pool.shutdown(Shutdown::wait()));
+        support::eventually("it is closed", || pool.try_submit(|| ()).is_err());
+        gate.open();
+        shutting.join().unwrap()
+    });
+    assert_eq!(report.abandoned, 0);
+    let outcome = future.try_result();
+    assert!(matches!(outcome, Some(Ok(5))), "{outcome:?}");
 }
 
 /// A worker that submits into its own full queue.

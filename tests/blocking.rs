@@ -8,6 +8,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 use support::Gate;
+use torture::LastGate;
 
 fn pool(workers: usize) -> ThreadPoolExecutor {
     let builder = ThreadPoolExecutor::builder().max_workers(workers).thread_name_prefix("blocking");
@@ -56,7 +57,7 @@ fn a_panic_inside() {
 fn blocked_tasks_do_not_count() {
     let _watchdog = support::watchdog();
     let pool = pool(2);
-    let gate = Gate::new();
+    let gate = LastGate::new();
     let blocked: Vec<_> = (0..10)
         .map(|_| {
             let closed = gate.clone();
@@ -64,14 +65,18 @@ fn blocked_tasks_do_not_count() {
         })
         .collect();
     support::eventually("all ten are blocked", || pool.stats().blocked == 10);
-    let states = pool.workers().into_iter().map(|worker| worker.state);
-    assert_eq!(states.filter(|state| *state == WorkerState::Blocked).count(), 10);
+    support::eventually("and are seen so", || {
+        let states = pool.workers().into_iter().map(|worker| worker.state);
+        states.filter(|state| *state == WorkerState::Blocked).count() == 10
+    });
     // Two more run at the same time, and not three.
     let meet = Arc::new(Barrier::new(2));
     let met: Vec<_> = (0..2)
         .map(|_| {
             let meet = Arc::clone(&meet);
-            pool.submit(move || drop(meet.wait()))
+            pool.submit(move || {
+                meet.wait();
+            })
         })
         .collect();
     met.iter().for_each(|future| future.result(None).unwrap());
@@ -168,7 +173,7 @@ fn spare_threads_go_again() {
     let _watchdog = support::watchdog();
     let builder = ThreadPoolExecutor::builder().max_workers(1).idle_timeout(Duration::from_millis(5));
     let pool = builder.build().unwrap();
-    let gate = Gate::new();
+    let gate = LastGate::new();
     let blocked: Vec<_> = (0..20)
         .map(|_| {
             let closed = gate.clone();

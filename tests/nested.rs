@@ -71,13 +71,10 @@ impl<T> Inbox<T> {
 }
 
 /// Submits tasks, each of which gets the future of the next one, round and round.
-fn circle<T: Send + 'static>(
+fn circle<T: Clone + Send + 'static>(
     pools: &[ThreadPoolExecutor],
     wait: impl Fn(Future<T>) -> T + Send + Sync + Clone + 'static,
-) -> Vec<Receiver<T>>
-where
-    T: Clone,
-{
+) -> Vec<Receiver<T>> {
     let (mut parcels, mut futures, mut reports) = (Vec::new(), Vec::new(), Vec::new());
     for pool in pools {
         let (parcel, inbox) = parcel::<Future<T>>();

@@ -279,11 +279,9 @@ impl Handle {
         let before = pool.stats().completed;
         pool.close();
         let cancelled = if how.cancel_pending { pool.cancel_queued() } else { 0 };
-        if how.wait && !pool::is_worker_of(pool) {
-            pool.join(Deadline::after(how.limit()));
-        }
+        let ended = how.wait && !pool::is_worker_of(pool) && pool.join(Deadline::after(how.limit()));
         let finished = usize::try_from(pool.stats().completed.saturating_sub(before)).unwrap_or(usize::MAX);
-        ShutdownReport { finished, cancelled, abandoned: pool.unfinished(), killed: 0 }
+        ShutdownReport { finished, cancelled, abandoned: if ended { 0 } else { pool.unfinished() }, killed: 0 }
     }
 }
 

@@ -108,30 +108,40 @@ impl Worker {
         let wait = self.describe(pause);
         let mut roster = self.pool.lock();
         self.set_depth(self.depth() + 1);
-        if roster.begin_wait(self.number, wait) {
+        // Until it is decided whether this thread sleeps, nobody may count it among those who cannot go on.
+        if roster.begin_wait(self.number, LentWait::Free) {
             self.pool.crew.block();
         }
         let first = if matches!(pause.need, Need::First) { 1 } else { usize::MAX };
         for task in pause.awaited.iter().filter(|task| self.is_own_pending(task)).take(first) {
             roster.push_urgent(CellRef::to(task), &self.pool.crew);
         }
-        // The count has changed, and a submit that saw the old one relies on this look.
-        self.pool.crew.before_look();
-        let work = roster.has_urgent() || self.pool.has_work();
-        let refused = if work {
-            let why = self.pool.activate_for_lent_place(roster);
-            roster = self.pool.lock();
-            why
-        } else {
-            None
-        };
-        if let Some(why) = refused.filter(|_| self.pool.is_stuck(&roster)) {
-            drop(roster);
-            self.after_wait();
-            if self.run_awaited(pause.awaited, |task| self.is_own_pending(task), 1) {
-                return Step::Again;
+        let mut wait = Some(wait);
+        while let Some(decided) = wait.take() {
+            // The count has changed, and a submit that saw the old one relies on this look.
+            self.pool.crew.before_look();
+            let work = roster.has_urgent() || self.pool.has_work();
+            let refused = if work {
+                let why = self.pool.activate_for_lent_place(roster);
+                roster = self.pool.lock();
+                why
+            } else {
+                None
+            };
+            roster.decide_wait(self.number, decided);
+            if !work || !self.pool.is_stuck(&roster) {
+                break;
             }
-            return Step::Never(self.explain(pause, &why).into());
+            if let Some(why) = refused {
+                drop(roster);
+                self.after_wait();
+                if self.run_awaited(pause.awaited, |task| self.is_own_pending(task), 1) {
+                    return Step::Again;
+                }
+                return Step::Never(self.explain(pause, &why).into());
+            }
+            // Another thread lay down while this one decided, and relied on it.
+            wait = roster.decide_wait(self.number, LentWait::Free);
         }
         drop(roster);
         self.own().now(|now| now.blocked = true);

@@ -140,6 +140,12 @@ impl Roster {
         }
     }
 
+    /// Says what a thread's innermost lent wait is for, and what was said before.
+    pub(super) fn decide_wait(&mut self, slot: usize, wait: LentWait) -> Option<LentWait> {
+        let (_, waits) = self.waits.iter_mut().find(|(waiting, _)| *waiting == slot)?;
+        waits.last_mut().map(|innermost| std::mem::replace(innermost, wait))
+    }
+
     /// A thread ends its innermost lent wait, which is to be dropped outside the lock; `true` if it has none left.
     pub(super) fn end_wait(&mut self, slot: usize) -> (Option<LentWait>, bool) {
         let Some(at) = self.waits.iter().position(|(waiting, _)| *waiting == slot) else { return (None, false) };

@@ -91,14 +91,14 @@ impl Pool {
         let told = Arc::clone(&counts);
         let slots = (0..config.max_workers + config.max_spares).map(|_| OnceLock::new()).collect();
         Arc::new(Pool {
-            config,
             crew: Crew::new(),
-            injector: Injector::new(),
+            injector: Injector::new(config.max_workers == 1),
             slots,
             slots_made: AtomicUsize::new(0),
             roster: Mutex::new(Roster::default()),
             owner: Owner { withdrawn: Box::new(move || told.withdraw()) },
             counts,
+            config,
             broken: OnceLock::new(),
             ending: Mutex::new(Ending::default()),
         })
@@ -224,23 +224,38 @@ impl Pool {
         if won.is_err() {
             return;
         }
-        for _ in 0..length {
-            let Some(task) = self.injector.take_one() else { return };
-            if task.header().snapshot().is_pending() {
-                self.injector.push(task);
-            } else {
-                self.count_swept();
-            }
+        // Under the lock nobody leaves because the queues look empty while a task is in this thread's hand. Whoever looks
+        // meanwhile is followed by the look after this push.
+        let roster = self.lock();
+        let dead = self.injector.sweep(|task| !task.header().snapshot().is_pending());
+        drop(roster);
+        for _ in &dead {
+            self.count_swept();
         }
     }
 
-    /// A thread has left its slot, and there is something in the queues.
-    pub(super) fn after_leaving(self: &Arc<Self>) {
-        self.after_push();
+    /// A thread has left its slot. If there is something in the queues, another takes its place, decided under the same
+    /// lock: a submit may have found no other slot, and relied on this, and a pool is not deserted while it has work.
+    pub(super) fn after_leaving(self: &Arc<Self>, mut roster: MutexGuard<'_, Roster>) {
+        self.crew.before_look();
+        let roll = self.crew.load();
+        if (self.has_work() || roster.has_urgent()) && !roll.is_broken() && self.can_activate(roll) {
+            if let Activation::Refused(why) = self.activate_with(roster) {
+                self.fail_if_deserted(&why);
+            }
+            return;
+        }
+        self.tell_if_gone(&roster);
+        // A thread that lay down as one too many after the pool was closed waits for this one's place.
+        let sleeper = if roll.is_closed() || roll.is_broken() { roster.wake_last(&self.crew) } else { None };
+        drop(roster);
+        if let Some(sleeper) = sleeper {
+            sleeper.unpark();
+        }
     }
 
     /// Sees to it that somebody looks at the queues.
-    fn after_push(self: &Arc<Self>) {
+    pub(super) fn after_push(self: &Arc<Self>) {
         let roll = self.crew.load_after_push();
         if roll.is_closed() || roll.is_broken() {
             self.push_was_late();
@@ -362,7 +377,6 @@ impl Pool {
                 self.tell_ended();
                 if let Some(sleeper) = sleeper {
                     sleeper.unpark();
-                    return Activation::Settled;
                 }
                 Activation::Refused(format!("the system refuses another thread: {error}").into())
             }
@@ -462,8 +476,8 @@ impl Pool {
         }
         drop(roster);
         if let Activation::Refused(why) = self.start(opening) {
-            while let Some(begun) = self.slot(slot).and_then(Slot::pop_mail).and_then(Task::begin) {
-                begun.fail(TaskError::Broken(Arc::clone(&why)));
+            while let Some(mail) = self.slot(slot).and_then(Slot::pop_mail) {
+                mail.fail(TaskError::Broken(Arc::clone(&why)));
             }
             self.fail_if_deserted(&why);
         }
@@ -613,7 +627,10 @@ impl Pool {
 
     /// What has not ended: queued and running.
     pub(crate) fn unfinished(&self) -> usize {
-        let stats = self.stats();
-        stats.queued + stats.running
+        let queued = self.stats().queued;
+        let roster = self.lock();
+        let roll = self.crew.load();
+        // A thread that has found a task is no searcher any more, and is one again only when the task's end is near.
+        queued + roll.threads().saturating_sub(roll.sleeping() + roll.searching() + roster.leaving)
     }
 }

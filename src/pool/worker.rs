@@ -82,6 +82,10 @@ pub(crate) fn with_state<S: 'static, R>(f: impl FnOnce(&S) -> R) -> Option<R> {
 /// Queues a task on the calling thread's own queue, if that is a worker of the pool.
 pub(super) fn push_local(pool: &Pool, task: Task) -> Result<(), Task> {
     let mut task = Some(task);
+    if pool.config.max_workers == 1 {
+        // One queue for all: then a pool with one worker runs tasks in the order in which they came.
+        return task.map_or(Ok(()), Err);
+    }
     current(|worker| {
         if std::ptr::eq(&raw const *worker.pool, pool) {
             if let Some(task) = task.take() {
@@ -176,23 +180,11 @@ fn leave(pool: &Arc<Pool>, number: usize, local: Local) {
     roster.leaving -= 1;
     pool.crew.remove_leaver();
     let mail: Vec<Task> = std::iter::from_fn(|| pool.slot(number).and_then(Slot::pop_mail)).collect();
-    pool.tell_if_gone(&roster);
-    // A thread that lay down as one too many after the pool was closed waits for this one's place.
-    let roll = pool.crew.load();
-    let sleeper = if roll.is_closed() || roll.is_broken() { roster.wake_last(&pool.crew) } else { None };
-    drop(roster);
-    if let Some(sleeper) = sleeper {
-        sleeper.unpark();
-    }
+    pool.after_leaving(roster);
     for task in mail {
         pool.send(number, task);
     }
     pool.tell_ended();
-    // A submit may have found every slot taken while this one was being left.
-    pool.crew.before_look();
-    if pool.has_work() {
-        pool.after_leaving();
-    }
 }
 
 impl Worker {
@@ -350,13 +342,15 @@ impl Worker {
         }
         self.left_behind.set(0);
         for _ in 0..length {
-            let Some(task) = self.local.pop() else { return };
+            let Some(task) = self.local.pop() else { break };
             if task.header().snapshot().is_pending() {
                 self.local.push(task);
             } else {
                 self.own().count_swept();
             }
         }
+        // Whoever looked while a task was in this thread's hand did not see it.
+        self.pool.after_push();
     }
 
     pub(super) fn depth(&self) -> usize {

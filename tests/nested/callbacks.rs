@@ -1,5 +1,6 @@
 //! Waits inside of callbacks, on whatever thread they run.
 
+use crate::torture::LastGate;
 use crate::{Inbox, LIMIT, parcel, pool, support};
 use concurrent_futures::{Future, ReturnWhen, TaskError, ThreadPoolExecutor, as_completed, wait};
 use std::sync::Arc;
@@ -7,8 +8,8 @@ use std::sync::mpsc::{Receiver, channel};
 use support::Gate;
 
 /// A task that runs, and ends when the gate is opened.
-fn gated(pool: &ThreadPoolExecutor) -> (Arc<Future<u32>>, Gate) {
-    let gate = Gate::new();
+fn gated(pool: &ThreadPoolExecutor) -> (Arc<Future<u32>>, LastGate) {
+    let gate = LastGate::new();
     let closed = gate.clone();
     let future = pool.submit(move || {
         closed.wait();
@@ -56,11 +57,14 @@ fn a_callback_on_the_only_worker_waits_for_a_new_task() {
     assert_eq!(answer.recv().unwrap(), 5);
 }
 
+/// A way to ask for the value.
+type Ask = fn(&Future<u32>) -> Option<Result<u32, TaskError>>;
+
 #[test]
 fn a_callback_that_asks_its_own_future_gets_an_error() {
     let _watchdog = support::watchdog();
     let pool = pool(1);
-    let asks: [fn(&Future<u32>) -> Option<Result<u32, TaskError>>; 4] = [
+    let asks: [Ask; 4] = [
         |own| Some(own.result(None)),
         |own| Some(own.result(LIMIT)),
         |own| own.try_result(),

@@ -8,8 +8,10 @@ use std::time::Duration;
 /// What a wait came to: the others' value, or why it was refused.
 type Answer = Result<(), String>;
 
+type Wait = fn(Future<Answer>) -> Answer;
+
 /// Every wait that can be part of a circle.
-const WAITS: [(&str, fn(Future<Answer>) -> Answer); 7] = [
+const WAITS: [(&str, Wait); 7] = [
     ("result", |other| refused(other.result(None).map(drop))),
     ("exception", |other| other.exception(None).map(drop).map_err(|error| error.to_string())),
     ("shared", |other| refused(other.shared().result(None).map(drop))),

@@ -1,5 +1,6 @@
 //! Deep nesting, and every kind of wait in a task, on a single worker.
 
+use crate::torture::LastGate;
 use crate::{LIMIT, lending_pool, pool, support};
 use concurrent_futures::{
     ReturnWhen, Stats, TaskError, ThreadPoolExecutor, WorkerState, as_completed, futures, task, wait,
@@ -93,8 +94,10 @@ fn several_wide_trees_on_few_workers() {
     }
 }
 
+type Way = fn(&ThreadPoolExecutor) -> u64;
+
 /// Every way to wait for tasks from within one.
-const WAYS: [(&str, fn(&ThreadPoolExecutor) -> u64); 12] = [
+const WAYS: [(&str, Way); 12] = [
     ("result", |pool| pool.submit(|| 10).result(None).unwrap()),
     ("result with a limit", |pool| pool.submit(|| 10).result(LIMIT).unwrap()),
     ("exception", |pool| pool.submit(|| 0).exception(None).unwrap().map_or(10, |_| 0)),
@@ -128,8 +131,8 @@ const WAYS: [(&str, fn(&ThreadPoolExecutor) -> u64); 12] = [
     ("scope", |pool| {
         let (mut four, mut six) = (0, 0);
         pool.scope(|s| {
-            let _ = s.submit(|| four = 4);
-            let _ = s.submit(|| six = 6);
+            drop(s.submit(|| four = 4));
+            drop(s.submit(|| six = 6));
         });
         four + six
     }),
@@ -154,7 +157,7 @@ fn every_way_of_waiting_ends_with_the_other_workers_busy() {
     let _watchdog = support::watchdog();
     for (way, wait) in WAYS {
         let pool = pool(2);
-        let gate = support::Gate::new();
+        let gate = LastGate::new();
         let closed = gate.clone();
         let busy = pool.submit(move || closed.wait());
         let same = pool.clone();

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use support::Gate;
 
-const WAITS: [(&str, fn(Future<u32>) -> u32); 5] = [
+type Wait = fn(Future<u32>) -> u32;
+
+const WAITS: [(&str, Wait); 5] = [
     ("result", |future| future.result(None).unwrap()),
     ("result with a limit", |future| future.result(LIMIT).unwrap()),
     ("all", |future| wait([future], None, ReturnWhen::AllCompleted).done[0].result(None).unwrap()),
@@ -15,7 +17,7 @@ const WAITS: [(&str, fn(Future<u32>) -> u32); 5] = [
 ];
 
 /// A task waits under the lock for one that was queued after a task that wants the lock.
-fn wait_with_a_sibling_ahead(pool: &ThreadPoolExecutor, wait: fn(Future<u32>) -> u32) {
+fn wait_with_a_sibling_ahead(pool: &ThreadPoolExecutor, wait: Wait) {
     let lock = Arc::new(Mutex::new(0));
     let (locked, queued) = (Gate::new(), Gate::new());
     let (held, same, announce, go_on) = (Arc::clone(&lock), pool.clone(), locked.clone(), queued.clone());
@@ -45,7 +47,7 @@ fn a_sibling_that_wants_the_lock_is_queued_before_the_awaited_task() {
 }
 
 /// The same, with the sibling already asleep on the lock, on the other worker.
-fn wait_with_a_sibling_blocked(pool: &ThreadPoolExecutor, wait: fn(Future<u32>) -> u32) {
+fn wait_with_a_sibling_blocked(pool: &ThreadPoolExecutor, wait: Wait) {
     let lock = Arc::new(Mutex::new(0));
     let (locked, about_to_lock) = (Gate::new(), Gate::new());
     let (held, same, announce, go_on) = (Arc::clone(&lock), pool.clone(), locked.clone(), about_to_lock.clone());

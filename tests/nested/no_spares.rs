@@ -1,6 +1,7 @@
 //! Waits where no thread can be added: with a limit they time out, without one the task is run here, or the wait is
 //! refused. None of them hangs, and none fails what could still go on.
 
+use crate::torture::LastGate;
 use crate::{lending_pool, parcel, pool_with_spares, support};
 use concurrent_futures::{
     Future, RejectReason, ReturnWhen, Shutdown, TaskError, ThreadPoolExecutor, as_completed, blocking, promise, wait,
@@ -159,7 +160,7 @@ fn a_wait_for_a_callback_on_another_thread() {
     let pool = pool_with_spares(1, 0);
     let ended = Arc::new(pool.submit(|| 1));
     support::eventually("it has ended", || ended.done());
-    let gate = Gate::new();
+    let gate = LastGate::new();
     let (same, closed) = (Arc::clone(&ended), gate.clone());
     let waiting = pool.submit(move || {
         closed.wait();
@@ -247,7 +248,7 @@ fn a_full_queue_of_another_pool() {
     for spares in [0, 1] {
         let pool = pool_with_spares(1, spares);
         let other = ThreadPoolExecutor::builder().max_workers(1).queue_bound(1).build().unwrap();
-        let gate = Gate::new();
+        let gate = LastGate::new();
         let closed = gate.clone();
         let busy = other.submit(move || closed.wait());
         support::eventually("it runs", || busy.running());
@@ -274,7 +275,7 @@ fn a_full_queue_of_another_pool() {
 fn a_shutdown_of_another_pool_without_spares() {
     let _watchdog = support::watchdog();
     let (pool, other) = (pool_with_spares(1, 0), pool_with_spares(1, 0));
-    let slow = other.submit(|| std::thread::yield_now());
+    let slow = other.submit(std::thread::yield_now);
     let shut = pool.submit(move || other.shutdown(Shutdown::wait()));
     let queued = pool.submit(|| 3);
     assert_eq!(shut.result(None).unwrap().abandoned, 0);

@@ -1,5 +1,6 @@
 //! A scope's join cannot be refused: where it is part of a circle, another wait is.
 
+use crate::torture::LastGate;
 use crate::{LIMIT, parcel, pool, pool_with_spares, support};
 use concurrent_futures::{SharedFuture, Shutdown, TaskError, ThreadPoolExecutor};
 use std::sync::mpsc::channel;
@@ -118,7 +119,7 @@ fn a_callback_of_a_scoped_task_waits_for_the_task_with_the_scope() {
         let (announce, waits) = (in_callback.clone(), pool.clone());
         let outer = pool.submit(move || {
             same.scope(|s| {
-                let gate = Gate::new();
+                let gate = LastGate::new();
                 let closed = gate.clone();
                 let scoped = s.submit(move || closed.wait());
                 scoped.add_done_callback(move |_| {

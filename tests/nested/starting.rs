@@ -2,6 +2,7 @@
 //! own pool for ever.
 
 use crate::support;
+use crate::torture::LastGate;
 use concurrent_futures::{ReturnWhen, Shutdown, TaskError, ThreadPoolExecutor, wait};
 use std::io;
 use std::sync::mpsc::{Receiver, channel};
@@ -127,7 +128,7 @@ fn the_last_handle_is_dropped_on_the_pools_own_worker() {
         let announce = stopped.clone();
         let pool = ThreadPoolExecutor::builder().max_workers(1).on_thread_stop(move |_| announce.open());
         let pool = pool.build().unwrap();
-        let gate = Gate::new();
+        let gate = LastGate::new();
         let (handle, closed) = (pool.clone(), gate.clone());
         let future = match way {
             0 => pool.submit(move || {

@@ -1,5 +1,6 @@
 //! Waits in destructors that run because the task panics.
 
+use crate::torture::LastGate;
 use crate::{LIMIT, lending_pool, pool, support};
 use concurrent_futures::{ReturnWhen, TaskError, ThreadPoolExecutor, wait};
 use std::sync::{Arc, Mutex};
@@ -7,7 +8,7 @@ use std::sync::{Arc, Mutex};
 /// Waits when it is dropped, and notes what came of it.
 struct WaitsInDrop {
     pool: ThreadPoolExecutor,
-    wait: fn(&ThreadPoolExecutor) -> u32,
+    wait: Wait,
     seen: Arc<Mutex<Option<(bool, u32)>>>,
 }
 
@@ -18,7 +19,9 @@ impl Drop for WaitsInDrop {
     }
 }
 
-const WAITS: [(&str, fn(&ThreadPoolExecutor) -> u32); 5] = [
+type Wait = fn(&ThreadPoolExecutor) -> u32;
+
+const WAITS: [(&str, Wait); 5] = [
     ("result", |pool| pool.submit(|| 3).result(None).unwrap()),
     ("a task that panics too", |pool| {
         pool.submit(|| -> u32 { panic!("inner") })
@@ -65,8 +68,7 @@ fn a_task_does_not_see_the_waiters_panic() {
     let _watchdog = support::watchdog();
     let pool = pool(1);
     let seen = Arc::new(Mutex::new(None));
-    let wait: fn(&ThreadPoolExecutor) -> u32 =
-        |pool| pool.submit(|| u32::from(std::thread::panicking())).result(None).unwrap();
+    let wait: Wait = |pool| pool.submit(|| u32::from(std::thread::panicking())).result(None).unwrap();
     let guard = WaitsInDrop { pool: pool.clone(), wait, seen: Arc::clone(&seen) };
     let failed = pool.submit(move || {
         let _guard = guard;
@@ -81,11 +83,11 @@ fn a_task_does_not_see_the_waiters_panic() {
 fn a_wait_in_the_drop_of_a_cancelled_job() {
     let _watchdog = support::watchdog();
     let pool = pool(1);
-    let gate = support::Gate::new();
+    let gate = LastGate::new();
     let closed = gate.clone();
     let busy = pool.submit(move || closed.wait());
     let seen = Arc::new(Mutex::new(None));
-    let wait: fn(&ThreadPoolExecutor) -> u32 = |pool| pool.submit(|| 3).result(None).unwrap();
+    let wait: Wait = |pool| pool.submit(|| 3).result(None).unwrap();
     let guard = WaitsInDrop { pool: pool.clone(), wait, seen: Arc::clone(&seen) };
     let cancelled = Arc::new(pool.submit(move || drop(guard)));
     // The canceller waits for a task that is behind the one that the gate holds back.

@@ -1,8 +1,8 @@
 //! Many submitters and a queue with a bound.
 
 use crate::Tally;
-use crate::support::{self, Gate};
-use crate::torture::{Chance, scaled};
+use crate::support;
+use crate::torture::{Chance, LastGate, scaled};
 use concurrent_futures::{Shutdown, SubmitOptions, TaskError, ThreadPoolExecutor};
 use std::sync::Arc;
 use std::thread;
@@ -54,7 +54,7 @@ fn many_submitters_share_little_room() {
 
 /// After all that, as many tasks as the bound says find room, and not one more.
 fn exactly_the_bound(pool: &ThreadPoolExecutor, bound: usize) {
-    let gate = Gate::new();
+    let gate = LastGate::new();
     let busy: Vec<_> = (0..pool.max_workers())
         .map(|_| {
             let closed = gate.clone();

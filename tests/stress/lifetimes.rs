@@ -48,18 +48,32 @@ fn pools_that_come_and_go_leave_nothing_behind() {
     support::eventually("no descriptor is left", || descriptors() <= before);
 }
 
-/// Dropping the last handle joins: on return there is no thread any more.
+thread_local! {
+    /// Noted when the thread is all but gone: nothing of it runs after the destructors of its thread-locals.
+    static GOODBYE: std::cell::RefCell<Option<Goodbye>> = const { std::cell::RefCell::new(None) };
+}
+
+struct Goodbye(Arc<AtomicUsize>);
+
+impl Drop for Goodbye {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Dropping the last handle joins: on return no thread runs anything any more.
 #[test]
-#[cfg(all(target_os = "linux", not(miri)))]
 fn the_last_drop_has_joined_every_thread() {
     let _watchdog = support::watchdog();
     for _ in 0..scaled(200) {
-        let builder = ThreadPoolExecutor::builder().max_workers(2).thread_name_prefix("joined");
-        let pool = builder.build().unwrap();
-        pool.broadcast(|()| ()).iter().for_each(|told| told.result(None).unwrap());
-        assert_eq!(threads_named("joined"), 2);
+        let pool = ThreadPoolExecutor::new(2).unwrap();
+        let gone = Arc::new(AtomicUsize::new(0));
+        let note = Arc::clone(&gone);
+        let told = pool.broadcast(move |()| GOODBYE.set(Some(Goodbye(Arc::clone(&note)))));
+        told.iter().for_each(|told| told.result(None).unwrap());
+        assert_eq!(gone.load(Ordering::SeqCst), 0);
         drop(pool);
-        assert_eq!(threads_named("joined"), 0);
+        assert_eq!(gone.load(Ordering::SeqCst), 2);
     }
 }
 

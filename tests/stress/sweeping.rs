@@ -1,8 +1,8 @@
 //! What is left in the queues of tasks that were cancelled, or run by whoever waited for them, is swept out while
 //! everything goes on; nothing that is alive is lost, delayed or overtaken by that.
 
-use crate::support::{self, Gate};
-use crate::torture::{Chance, scaled};
+use crate::support;
+use crate::torture::{Chance, LastGate, scaled};
 use concurrent_futures::{Future, Shutdown, ThreadPoolExecutor};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
@@ -13,7 +13,9 @@ use std::thread;
 fn litter(pool: &ThreadPoolExecutor, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         let futures: Vec<Future<()>> = (0..64).map(|_| pool.submit(|| ())).collect();
-        futures.iter().rev().for_each(|future| drop(future.cancel()));
+        for future in futures.iter().rev() {
+            future.cancel();
+        }
     }
 }
 
@@ -32,7 +34,7 @@ fn a_task_among_leftovers_is_found_by_the_other_worker() {
             let (tell, told) = channel();
             let run_in_place = |count| (0..count).for_each(|_| same.submit(|| ()).result(None).unwrap());
             run_in_place(before);
-            drop(same.submit(move || drop(tell.send(seed))));
+            drop(same.submit(move || tell.send(seed)));
             run_in_place(after);
             // The other worker has nothing else to do.
             told.recv_timeout(std::time::Duration::from_secs(20))
@@ -90,7 +92,7 @@ fn a_single_worker_keeps_the_order() {
     run_in_order(&ThreadPoolExecutor::new(1).unwrap(), scaled(5_000));
     // All of them queued before the first one begins.
     let pool = ThreadPoolExecutor::new(1).unwrap();
-    let gate = Gate::new();
+    let gate = LastGate::new();
     let closed = gate.clone();
     drop(pool.submit(move || closed.wait()));
     thread::scope(|scope| {
@@ -135,7 +137,7 @@ fn leftovers_do_not_pile_up() {
         resident().saturating_sub(before)
     });
     assert!(grown.result(None).unwrap() < 8 << 20, "tasks run in place");
-    let gate = Gate::new();
+    let gate = LastGate::new();
     let closed = gate.clone();
     let busy = pool.submit(move || closed.wait());
     support::eventually("it runs", || busy.running());

@@ -2,7 +2,7 @@
 
 use crate::Tally;
 use crate::support;
-use crate::torture::{Chance, scaled};
+use crate::torture::{Chance, LastGate, scaled};
 use concurrent_futures::{Shutdown, SubmitOptions, ThreadPoolExecutor, task};
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +39,7 @@ fn queue_limits_race_begin_and_cancel() {
 fn everything_queued_expires() {
     let _watchdog = support::watchdog();
     let pool = ThreadPoolExecutor::builder().max_workers(1).queue_bound(10_000).build().unwrap();
-    let gate = support::Gate::new();
+    let gate = LastGate::new();
     let closed = gate.clone();
     let busy = pool.submit(move || closed.wait());
     let (tally, called) = (Arc::new(Tally::default()), Arc::new(std::sync::atomic::AtomicUsize::new(0)));

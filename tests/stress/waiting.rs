@@ -1,7 +1,7 @@
 //! Many threads that wait for the same futures in every way, with limits, while these end.
 
 use crate::support;
-use crate::torture::{Blast, Chance, Ledger, scaled};
+use crate::torture::{Blast, Chance, LastGate, Ledger, Tracked, scaled};
 use concurrent_futures::{Future, ReturnWhen, SharedFuture, TaskError, ThreadPoolExecutor, as_completed, wait};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -63,7 +63,7 @@ fn waits_for_shared_sets_race_the_ends() {
     let _watchdog = support::watchdog();
     let pool = ThreadPoolExecutor::new(2).unwrap();
     for seed in 0..scaled(400) as u64 {
-        let gate = support::Gate::new();
+        let gate = LastGate::new();
         let mut chance = Chance::new(seed);
         let futures: Vec<SharedFuture<usize>> = (0..FUTURES)
             .map(|number| {
@@ -94,6 +94,9 @@ fn waits_for_shared_sets_race_the_ends() {
     }
 }
 
+/// A way to take the value.
+type Take = fn(&Future<Tracked>) -> Result<(), TaskError>;
+
 /// One of many gets the value, the others hear that it was taken.
 #[test]
 fn one_taker_gets_the_value() {
@@ -103,7 +106,7 @@ fn one_taker_gets_the_value() {
         let ledger = Ledger::new();
         let inner = ledger.clone();
         let future = Arc::new(pool.submit(move || inner.value(Blast::Dud)));
-        let takes: [fn(&Future<crate::torture::Tracked>) -> Result<(), TaskError>; 4] = [
+        let takes: [Take; 4] = [
             |future| future.result(None).map(drop),
             |future| futures::executor::block_on(future).map(drop),
             |future| {

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// The longest that any single test may take; only a hang comes near it.
-pub const CEILING: Duration = Duration::from_secs(120);
+pub const CEILING: Duration = Duration::from_secs(if cfg!(miri) { 1800 } else { 120 });
 
 /// Ends the process, loudly, unless it is dropped in time. Bind it at the start of every test that waits.
 #[must_use]

@@ -169,6 +169,31 @@ impl Wake for Bell {
     }
 }
 
+/// A gate that is opened at the latest when it is dropped, so that a test that fails does not hang in its pool's drop.
+/// To be made after the pool.
+#[derive(Default)]
+pub(crate) struct LastGate(crate::support::Gate);
+
+impl LastGate {
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl std::ops::Deref for LastGate {
+    type Target = crate::support::Gate;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl Drop for LastGate {
+    fn drop(&mut self) {
+        self.0.open();
+    }
+}
+
 /// Numbers that look like chance and repeat with the seed.
 pub(crate) struct Chance(u64);
 

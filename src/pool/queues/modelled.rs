@@ -45,8 +45,16 @@ pub(in super::super) struct Local(Arc<Queue>);
 pub(in super::super) struct Stealer(Arc<Queue>);
 
 impl Injector {
-    pub(in super::super) fn new() -> Self {
+    pub(in super::super) fn new(_serial: bool) -> Self {
         Injector(Queue::new())
+    }
+
+    pub(in super::super) fn sweep(&self, is_dead: impl Fn(&Task) -> bool) -> Vec<Task> {
+        let mut tasks = self.0.tasks.lock();
+        let (dead, live) = std::mem::take(&mut *tasks).into_iter().partition(is_dead);
+        *tasks = Vec::into(live);
+        self.0.length.store(tasks.len(), Ordering::Relaxed);
+        dead
     }
 
     pub(in super::super) fn push(&self, task: Task) {

@@ -18,6 +18,8 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::print_stderr)]
 #![deny(clippy::allow_attributes)]
 
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod error;
 mod executor;
 mod pool;

@@ -248,7 +248,6 @@ impl Worker {
             slot.now(|now| now.task = outer_name);
         }
         slot.restore_began(outer);
-        slot.count_completed();
     }
 
     // ------------------------------------------------------------------------------------------ looking
@@ -461,6 +460,10 @@ impl Idle for Worker {
             self.pool.crew.begin_search();
             self.searching.set(true);
         }
+    }
+
+    fn ran(&self) {
+        self.own().count_completed();
     }
 
     fn not_idle(&self) {

@@ -1,5 +1,4 @@
 //! The sync layer over loom: the same names, with every step explored.
-#![expect(clippy::disallowed_types, reason = "the one place that may name the primitives")]
 
 use super::Deadline;
 

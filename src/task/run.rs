@@ -18,12 +18,16 @@ pub(crate) trait Idle {
     /// Only the end of the task is left to do, and telling threads of it: nothing foreign.
     fn about_to_be_idle(&self);
 
+    /// The job has come to its end, which nobody sees yet.
+    fn ran(&self);
+
     /// It was not so: there is foreign code to be run first.
     fn not_idle(&self);
 }
 
 impl Idle for () {
     fn about_to_be_idle(&self) {}
+    fn ran(&self) {}
     fn not_idle(&self) {}
 }
 
@@ -41,6 +45,7 @@ pub(super) fn run_begun(task: CellRef, idle: &impl Idle) {
         unsafe { (task.vtable().run)(task.pointer()) }
     });
     drop(alarm);
+    idle.ran();
     finish_on(task, failed, idle);
 }
 

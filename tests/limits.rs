@@ -135,9 +135,9 @@ fn a_pool_goes_on_with_the_threads_that_it_has() {
         let ran = told.iter().filter(|outcome| outcome.is_ok()).count();
         assert_eq!((ran, told.iter().filter(|outcome| is_broken(outcome)).count()), (2, 2), "{told:?}");
         drop(limit);
-        // It asks again, after a while, when there is work.
-        support::eventually("it has all its threads", || {
-            let (busy, gate) = keep_busy(&pool, 1);
+        // It asks again, after a while, when both are busy and there is more.
+        support::eventually("it has more threads", || {
+            let (busy, gate) = keep_busy(&pool, 2);
             let more = pool.submit(|| ());
             gate.open();
             more.result(None).unwrap();

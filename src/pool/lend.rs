@@ -106,6 +106,8 @@ impl Worker {
 
     fn lend(&self, pause: &Pause<'_>) -> Step {
         let wait = self.describe(pause);
+        // Before anybody takes the place, so that who has it finds this one listed as blocked.
+        self.own().now(|now| now.blocked = true);
         let mut roster = self.pool.lock();
         self.set_depth(self.depth() + 1);
         // Until it is decided whether this thread sleeps, nobody may count it among those who cannot go on.
@@ -144,7 +146,6 @@ impl Worker {
             wait = roster.decide_wait(self.number, LentWait::Free);
         }
         drop(roster);
-        self.own().now(|now| now.blocked = true);
         Step::Sleep
     }
 

@@ -291,7 +291,8 @@ impl Pool {
     pub(super) fn activate(self: &Arc<Self>) {
         let roster = self.lock();
         let roll = self.crew.load();
-        if roll.searching() > 0 || !self.can_activate(roll) {
+        // Somebody who was about to sleep may have taken what this call is for, and be busy with it by now.
+        if roll.searching() > 0 || !self.can_activate(roll) || !self.has_work() {
             return;
         }
         if let Activation::Refused(why) = self.activate_with(roster) {

@@ -113,6 +113,11 @@ impl TaskError {
         matches!(self, TaskError::Failed(_))
     }
 
+    /// It tells how a wait ended, and nothing of the task.
+    pub(crate) fn is_of_a_wait(&self) -> bool {
+        matches!(self, TaskError::TimedOut | TaskError::ResultTaken | TaskError::Deadlock(_))
+    }
+
     /// The job's own error, if it is an `E`, wherever in the chain of causes it stands.
     pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
         let mut cause = self.source();

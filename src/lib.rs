@@ -37,15 +37,15 @@ pub use crate::error::{BuildError, DeathReport, PanicReport, RejectReason, Rejec
 #[doc(inline)]
 pub use crate::executor::{
     Executor, ExecutorExt, Guard, InProcessExecutor, InProcessExt, InlineExecutor, ManualExecutor, Map, MapIter,
-    Progress, Scope, ScopeOptions, ScopePolicy, Shutdown, ShutdownReport, SubmitOptions, ThreadPoolBuilder,
+    MapStream, Progress, Scope, ScopeOptions, ScopePolicy, Shutdown, ShutdownReport, SubmitOptions, ThreadPoolBuilder,
     ThreadPoolExecutor,
 };
 #[doc(inline)]
 pub use crate::pool::{Stats, WorkerInfo, WorkerState};
 #[doc(inline)]
 pub use crate::task::{
-    AsCompleted, CancelOnDrop, CancelOutcome, DoneAndNotDone, Future, FutureId, Outcome, Promise, ReturnWhen,
-    SharedFuture, Task, Waitable, as_completed, blocking, promise, wait,
+    AsCompleted, AsCompletedStream, CancelOnDrop, CancelOutcome, DoneAndNotDone, Future, FutureId, Outcome, Promise,
+    ReturnWhen, SharedFuture, Task, Waitable, as_completed, blocking, promise, wait, wait_async,
 };
 #[doc(inline)]
 pub use crate::wire::{Call, Code, Function, Job, Portable, PortableError, PortableJob};

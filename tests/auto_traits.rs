@@ -121,11 +121,11 @@ fn executors_and_futures_are_usable_as_objects() -> Result<(), Box<dyn Error>> {
 }
 
 #[test]
-fn handles_are_one_pointer() {
+fn handles_are_small() {
     const POINTER: usize = size_of::<usize>();
     const_assert_eq!(size_of::<Future<[u8; 100]>>(), POINTER);
     const_assert_eq!(size_of::<Option<Future<[u8; 100]>>>(), POINTER);
-    const_assert_eq!(size_of::<SharedFuture<[u8; 100]>>(), POINTER);
+    const_assert!(size_of::<SharedFuture<[u8; 100]>>() <= 2 * POINTER);
     const_assert_eq!(size_of::<Task>(), POINTER);
     const_assert!(size_of::<Option<Task>>() <= 2 * POINTER);
     const_assert!(size_of::<Promise<[u8; 100]>>() <= 2 * POINTER);

@@ -93,7 +93,7 @@ fn two_runners() {
         let captured = drops.item();
         let (task, future) = task(move || drop(captured));
         let copy = CellRef::to(task.header());
-        let helper = thread::spawn(move || Begun::of(copy).map(|begun| begun.run(&())).is_some());
+        let helper = thread::spawn(move || Begun::of(copy).map(|begun| begun.run(&crate::task::Anybody)).is_some());
         task.run();
         helper.join().unwrap();
         future.result(None).unwrap();
@@ -130,7 +130,7 @@ fn cancel_against_the_owners_end() {
             let begun = task.begin();
             let ran = begun.is_some();
             if let Some(begun) = begun {
-                begun.run(&());
+                begun.run(&crate::task::Anybody);
             }
             // A canceller that is still in the hook would be a race.
             kept.touch();

@@ -11,6 +11,7 @@ mod lifecycle;
 mod nested;
 mod pool;
 mod scope;
+mod spawned;
 mod wait;
 mod wakers;
 
@@ -20,19 +21,26 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Explores every interleaving.
 fn exhaustively(model: impl Fn() + Sync + Send + 'static) {
-    explore(None, model);
+    explore(None, None, model);
 }
 
 /// Explores every interleaving with at most so many preemptions.
 fn bounded(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
-    explore(Some(preemptions), model);
+    explore(Some(preemptions), None, model);
 }
 
-fn explore(preemption_bound: Option<usize>, model: impl Fn() + Sync + Send + 'static) {
+/// Explores the first so many interleavings with at most one preemption, where there are millions.
+fn sampled(executions: usize, model: impl Fn() + Sync + Send + 'static) {
+    explore(Some(1), Some(executions), model);
+}
+
+fn explore(preemptions: Option<usize>, executions: Option<usize>, model: impl Fn() + Sync + Send + 'static) {
+    let limit = executions;
     let executions = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&executions);
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = preemption_bound;
+    builder.preemption_bound = preemptions;
+    builder.max_permutations = limit;
     builder.max_branches = 20_000;
     builder.check(move || {
         counted.fetch_add(1, Ordering::Relaxed);

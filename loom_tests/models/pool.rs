@@ -1,9 +1,9 @@
 //! The pool: sleeping against submitting, submitting against closing.
 
-use super::{bounded, task};
+use super::{bounded, sampled, task};
 use crate::TaskError;
 use crate::pool::{Config, Pool};
-use crate::sync::Deadline;
+use crate::sync::{AtomicUsize, Deadline, Ordering};
 use crate::task::Future;
 use loom::thread;
 use std::sync::Arc;
@@ -87,5 +87,40 @@ fn cancel_against_taking() {
         assert_eq!(future.result(None).is_ok(), !cancelled);
         let stats = pool.stats();
         assert_eq!((stats.queued, stats.completed), (0, u64::from(!cancelled)));
+    });
+}
+
+/// Would show: a task in a worker's own queue that nobody takes, as one worker searches and the other lies down.
+#[test]
+fn submit_from_a_task() {
+    sampled(50_000, || {
+        let pool = pool(2, 0);
+        let inner = Arc::clone(&pool);
+        let outer = submit(&pool, move || submit(&inner, || 1));
+        assert_eq!(outer.result(None).unwrap().result(None).unwrap(), 1);
+        shut_down(&pool);
+    });
+}
+
+/// Would show: a thread that has become one too many and takes a task all the same, beside the one that came back.
+#[test]
+fn a_surplus_thread_takes_nothing() {
+    sampled(50_000, || {
+        let pool = pool(1, 1);
+        let running = Arc::new(AtomicUsize::new(0));
+        let inner = Arc::clone(&pool);
+        let count = Arc::clone(&running);
+        let waiting = submit(&pool, move || {
+            // A wait with a limit lends the place; the task comes back while the other one may still run.
+            let short = submit(&inner, || ());
+            let _ = short.result(std::time::Duration::from_millis(1));
+            let later = submit(&inner, move || count.fetch_add(1, Ordering::SeqCst));
+            let early = running.load(Ordering::SeqCst);
+            (early, later)
+        });
+        let (early, later) = waiting.result(None).unwrap();
+        assert_eq!(early, 0, "a second task was begun in a pool of one");
+        assert_eq!(later.result(None).unwrap(), 0);
+        shut_down(&pool);
     });
 }

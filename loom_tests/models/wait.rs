@@ -59,12 +59,13 @@ fn as_completed_yields_each_once() {
 fn leaving_against_being_told() {
     bounded(3, || {
         let (task, future) = task(|| 7);
-        let worker = thread::spawn(move || task.run());
-        match future.result(Duration::from_millis(1)) {
+        // The one who leaves joins nobody: an unpark that comes late would wake loom's join by mistake.
+        let waiter = thread::spawn(move || match future.result(Duration::from_millis(1)) {
             Ok(value) => assert_eq!(value, 7),
             Err(error) => assert!(error.is_timed_out()),
-        }
-        worker.join().unwrap();
+        });
+        task.run();
+        waiter.join().unwrap();
     });
 }
 

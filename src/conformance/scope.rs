@@ -2,7 +2,7 @@
 #![expect(clippy::disallowed_types, reason = "uses the crate from outside, as its users do")]
 
 use super::{Bench, Check};
-use crate::{InProcessExt, ScopeOptions, ScopePolicy, TaskError};
+use crate::{ScopeOptions, ScopePolicy, TaskError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -1,7 +1,7 @@
 //! How an executor ends: what it still takes, what it still runs, what it tells.
 
 use super::{Bench, Check};
-use crate::{ExecutorExt, Future, Job, RejectReason, ReturnWhen, Shutdown, ShutdownReport, TaskError, task, wait};
+use crate::{Future, Job, RejectReason, ReturnWhen, Shutdown, ShutdownReport, TaskError, task, wait};
 use std::sync::mpsc;
 use std::time::Duration;
 

@@ -4,7 +4,7 @@
 use super::options::SubmitOptions;
 use super::traits::Executor;
 use crate::error::{RejectReason, Rejected, TaskError};
-use crate::task::{CellRef, Extras, Future, NewCell, Task, Work, expire_after, value};
+use crate::task::{self, CellRef, Extras, Future, NewCell, Task, Work, expire_after, value};
 use crate::wire::Job;
 use std::ptr::NonNull;
 use std::time::Duration;
@@ -56,7 +56,7 @@ impl<E: Executor + ?Sized> Engine for By<'_, E> {
 ///
 /// # Safety
 /// The cell's value is a `T`, and it was made with two references that nobody else uses.
-pub(super) unsafe fn ends<T>(cell: NonNull<crate::task::Header>) -> (Task, Future<T>) {
+pub(super) unsafe fn ends<T>(cell: NonNull<task::Header>) -> (Task, Future<T>) {
     // SAFETY: one of the two references is the task's.
     let task = unsafe { CellRef::from_owned(cell) };
     // SAFETY: the other is the future's, and the value is a `T` by the contract.
@@ -73,6 +73,24 @@ pub(super) fn make<W: Work>(work: W, extras: Option<Extras>, portable: bool) -> 
     };
     // SAFETY: `pending` makes two references, and the value is the work's output.
     unsafe { ends(cell) }
+}
+
+/// A task that polls a future, and the handle for its outcome.
+pub(super) fn make_spawned<F: std::future::Future>(future: F, extras: Option<Extras>) -> (Task, Future<F::Output>) {
+    let cell = task::cell_for(future, extras);
+    // SAFETY: `cell_for` makes two references, and the value is the future's output.
+    unsafe { ends(cell) }
+}
+
+/// As [`submit_with`], for a future to be polled.
+pub(super) fn spawn_with<F: std::future::Future>(
+    engine: &dyn Engine,
+    options: &SubmitOptions,
+    future: F,
+) -> Future<F::Output> {
+    let (task, handle) = make_spawned(future, Some(options.extras()));
+    arm(options, &task);
+    give(engine, task, handle, options.room_timeout)
 }
 
 /// Gives a task to an engine; a rejection becomes the future's error.
@@ -95,12 +113,15 @@ pub(super) fn submit_with<J: Job>(
     portable: bool,
 ) -> Future<J::Output> {
     let (task, future) = make(Submitted(job), Some(options.extras()), portable);
-    if let Some(limit) = options.queue_timeout {
-        if let Some(extras) = task.header().extras() {
-            extras.arm(expire_after(limit, CellRef::to(task.header())));
-        }
-    }
+    arm(options, &task);
     give(engine, task, future, options.room_timeout)
+}
+
+/// Fails the task when it has been queued for too long.
+fn arm(options: &SubmitOptions, task: &Task) {
+    if let (Some(limit), Some(extras)) = (options.queue_timeout, task.header().extras()) {
+        extras.arm(expire_after(limit, CellRef::to(task.header())));
+    }
 }
 
 /// As [`submit`], without waiting for room, and with the job back where it was not taken.

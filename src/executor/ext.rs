@@ -1,11 +1,8 @@
 //! The verbs for generic code, and inherently for `dyn Executor`.
 
 use super::engine::{By, Engine};
-use super::guard::Guard;
-use super::scope::{self, Scope, ScopeOptions};
 use super::traits::{Executor, InProcessExecutor};
-use super::verbs::{maps, verbs};
-use crate::error::TaskError;
+use super::verbs::{guards, maps, scopes, verbs};
 use std::sync::Arc;
 
 fn borrowed<'e, E: Executor + ?Sized>(executor: &'e E) -> Arc<dyn Engine + 'e> {
@@ -19,10 +16,7 @@ pub trait ExecutorExt: Executor {
     verbs!(PortableJob, submit, submit_with, try_submit);
     maps!(portable '_, borrowed);
 
-    /// Shuts this executor down when the guard is dropped.
-    fn guard(&self) -> Guard<'_, Self> {
-        Guard::new(self)
-    }
+    guards!();
 }
 
 impl<E: Executor + ?Sized> ExecutorExt for E {}
@@ -35,28 +29,7 @@ pub trait InProcessExt: InProcessExecutor {
     verbs!(Job, submit_closure, submit_closure_with, try_submit_closure);
     maps!(closure '_ map_closure, borrowed);
 
-    /// Runs `f` with a [`Scope`], whose tasks may borrow from the stack: see there.
-    ///
-    /// # Panics
-    /// If `f` does, or if a scoped task did and nobody took its outcome; in both cases after all tasks have ended.
-    fn scope<'env, R>(&'env self, f: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R) -> R {
-        scope::run(&By(self), f)
-    }
-
-    /// The same with a policy or a time limit; a panic of a task is an error here.
-    ///
-    /// # Errors
-    /// [`TaskError::Panicked`] if a scoped task panicked and nobody took its outcome.
-    ///
-    /// # Panics
-    /// If `f` does, after all tasks have ended.
-    fn scope_with<'env, R>(
-        &'env self,
-        options: ScopeOptions,
-        f: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
-    ) -> Result<R, TaskError> {
-        scope::run_with(&By(self), options, f)
-    }
+    scopes!();
 }
 
 impl<E: InProcessExecutor + ?Sized> InProcessExt for E {}
@@ -64,9 +37,12 @@ impl<E: InProcessExecutor + ?Sized> InProcessExt for E {}
 impl<'e> dyn Executor + 'e {
     verbs!([pub] PortableJob, submit, submit_with, try_submit);
     maps!(portable [pub] '_, borrowed);
+    guards!([pub]);
 }
 
 impl<'e> dyn InProcessExecutor + 'e {
     verbs!([pub] Job, submit, submit_with, try_submit);
     maps!(closure [pub] '_ map, borrowed);
+    scopes!([pub]);
+    guards!([pub]);
 }

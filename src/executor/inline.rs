@@ -1,10 +1,9 @@
 //! An executor that runs everything at once, on the caller's thread.
 
 use super::engine::{By, Engine};
-use super::guard::Guard;
 use super::shutdown::{Shutdown, ShutdownReport};
 use super::traits::{Executor, InProcessExecutor};
-use super::verbs::{maps, verbs};
+use super::verbs::{guards, maps, verbs};
 use crate::error::{RejectReason, Rejected};
 use crate::pool::Stats;
 use crate::sync::{AtomicBool, AtomicUsize, Ordering};
@@ -52,10 +51,7 @@ impl InlineExecutor {
         Executor::shutdown(self, how)
     }
 
-    /// Shuts this executor down when the guard is dropped.
-    pub fn guard(&self) -> Guard<'_, Self> {
-        Guard::new(self)
-    }
+    guards!([pub]);
 }
 
 fn shared_engine(executor: &InlineExecutor) -> Arc<dyn Engine> {

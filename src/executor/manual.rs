@@ -1,10 +1,9 @@
 //! An executor that runs a task when it is told to.
 
 use super::engine::{By, Engine};
-use super::guard::Guard;
 use super::shutdown::{Shutdown, ShutdownReport};
 use super::traits::{Executor, InProcessExecutor};
-use super::verbs::{maps, verbs};
+use super::verbs::{guards, maps, verbs};
 use crate::error::{RejectReason, Rejected};
 use crate::pool::Stats;
 use crate::sync::Mutex;
@@ -84,10 +83,7 @@ impl ManualExecutor {
         Executor::shutdown(self, how)
     }
 
-    /// Shuts this executor down when the guard is dropped.
-    pub fn guard(&self) -> Guard<'_, Self> {
-        Guard::new(self)
-    }
+    guards!([pub]);
 }
 
 fn shared_engine(executor: &ManualExecutor) -> Arc<dyn Engine> {

@@ -7,8 +7,8 @@
 use super::engine::{self, Engine};
 use super::map::Map;
 use crate::error::{Rejected, TaskError};
-use crate::sync::{Deadline, Mutex, Parker, Unparker};
-use crate::task::{self, Alarm, CellRef, Extras, Future, Header, Need, Pause, Task, Watcher, Work};
+use crate::sync::{Deadline, Mutex, Parker, Payload, Unparker, contain};
+use crate::task::{self, Alarm, CellRef, Extras, Future, Header, Member, Need, Pause, Task, Watcher, Work};
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -90,13 +90,22 @@ struct Shared {
 struct State {
     /// Tasks that have not come to their very last step.
     remaining: usize,
+    /// How many tasks there ever were.
+    added: u64,
     /// Those, and panics that somebody may still look at. Swept when it has doubled.
     tasks: Vec<CellRef>,
     swept_length: usize,
     /// A panic that nobody will look at any more.
     unseen: Option<TaskError>,
     cancelled: bool,
-    joiner: Option<Arc<Unparker>>,
+    joiner: Option<Joiner>,
+}
+
+/// Who waits for the scope's end.
+struct Joiner {
+    unparker: Arc<Unparker>,
+    /// Somebody decided by the list of tasks whether it may wait.
+    asked: bool,
 }
 
 /// A task's panic that nobody has looked at.
@@ -109,6 +118,7 @@ impl Shared {
     fn add(&self, task: CellRef) {
         let mut state = self.state.lock();
         state.remaining += 1;
+        state.added += 1;
         state.tasks.push(task);
         if state.tasks.len() < 2 * state.swept_length + 64 {
             return;
@@ -144,6 +154,14 @@ impl Shared {
         }
     }
 
+    /// A join that was told of its tasks has to be told of this one.
+    fn tell_joiner(&self) {
+        let joiner = self.state.lock().joiner.take_if(|joiner| joiner.asked);
+        if let Some(joiner) = joiner {
+            joiner.unparker.unpark();
+        }
+    }
+
     fn is_cancelled(&self) -> bool {
         self.state.lock().cancelled
     }
@@ -167,7 +185,7 @@ impl Watcher for Shared {
         let joiner = if state.remaining == 0 { state.joiner.take() } else { None };
         drop(state);
         if let Some(joiner) = joiner {
-            joiner.unpark();
+            joiner.unparker.unpark();
         }
     }
 }
@@ -207,6 +225,19 @@ impl<'scope, 'env> Scope<'scope, 'env> {
         Map::with_closure(tasks, f, items.into_iter())
     }
 
+    /// Runs a future that may borrow what outlives the scope: see [`spawn`](crate::ThreadPoolExecutor::spawn).
+    ///
+    /// The scope waits until it is ready, or cancelled; [`cancel`](Scope::cancel) and the scope's policy end it also while
+    /// it waits.
+    pub fn spawn<F>(&'scope self, future: F) -> Future<F::Output>
+    where
+        F: std::future::Future<Output: Send + 'scope> + Send + 'scope,
+    {
+        let tasks = Tasks { engine: self.engine, shared: &self.shared };
+        let (task, handle) = engine::make_spawned(future, tasks.extras());
+        engine::give(&tasks, task, handle, None)
+    }
+
     /// Cancels what has not begun, and what is submitted from now on; asks what runs to stop.
     pub fn cancel(&self) {
         self.shared.cancel();
@@ -232,7 +263,10 @@ impl Engine for Tasks<'_> {
             let _ = task.cancel();
             return Ok(());
         }
-        self.engine.execute(task, wait)
+        let given = self.engine.execute(task, wait);
+        // By now the task has its owner, and a worker that joins can see that it may run it.
+        self.shared.tell_joiner();
+        given
     }
 
     fn max_workers(&self) -> usize {
@@ -273,9 +307,15 @@ pub(super) fn run_with<'env, R>(
     });
     let scope = Scope { engine, shared: Arc::clone(&shared), _scope: PhantomData, _env: PhantomData };
     let result = catch_unwind(AssertUnwindSafe(|| f(&scope)));
-    join(engine, &shared);
+    // Whatever comes out of the wait, nobody may go on while a task borrows from this stack.
+    let bomb = AbortOnDrop;
+    let panic_of_help = join(engine, &shared);
+    std::mem::forget(bomb);
     drop(alarm);
     let result = result.unwrap_or_else(|payload| resume_unwind(payload));
+    if let Some(payload) = panic_of_help {
+        payload.resume();
+    }
     let mut state = shared.state.lock();
     let tasks = std::mem::take(&mut state.tasks);
     let unseen = state.unseen.take();
@@ -286,43 +326,59 @@ pub(super) fn run_with<'env, R>(
     }
 }
 
-/// Waits until no task of the scope is left. Never returns before that.
-fn join(engine: &dyn Engine, shared: &Shared) {
+/// Ends the process when dropped.
+struct AbortOnDrop;
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        std::process::abort();
+    }
+}
+
+/// Waits until no task of the scope is left. Never returns before that. An engine that panics when asked for help is not
+/// asked again; its panic goes on afterwards.
+fn join(engine: &dyn Engine, shared: &Shared) -> Option<Payload> {
+    let mut panic_of_help = None;
     loop {
-        let tasks = {
+        let (tasks, added) = {
             let state = shared.state.lock();
             if state.remaining == 0 {
-                return;
+                return panic_of_help;
             }
-            state.tasks.clone()
+            (state.tasks.clone(), state.added)
         };
-        if engine.help() {
-            continue;
+        if panic_of_help.is_none() {
+            match contain(|| engine.help()) {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(payload) => panic_of_help = Some(payload),
+            }
         }
         // Also those that have ended: their callbacks have to, too.
-        let awaited: Vec<&Header> = tasks.iter().map(|task| &**task).collect();
-        let pause = Pause { settled: true, firm: true, ..Pause::new(&awaited, Need::All, Deadline::NEVER) };
+        let awaited: Vec<Member<'_>> = tasks.iter().map(|task| Member::resolved(task, true)).collect();
+        let pause = Pause { firm: true, ..Pause::new(&awaited, Need::All, Deadline::NEVER) };
         match task::enter(&pause) {
             Ok(None) => {}
-            Ok(Some(ticket)) => sleep(shared, &ticket.parker),
+            Ok(Some(ticket)) => sleep(shared, &ticket.parker, added, ticket.is_asked()),
             Err(_) => {
                 // Nobody can run what has not begun: it is cancelled, and what runs is waited for.
                 for task in &awaited {
                     task::cancel(task);
                 }
-                sleep(shared, &Parker::new());
+                sleep(shared, &Parker::new(), added, true);
             }
         }
     }
 }
 
-fn sleep(shared: &Shared, parker: &Parker) {
+/// Sleeps until there may be no task left, or, if somebody was told of the tasks, until there are others than were told.
+fn sleep(shared: &Shared, parker: &Parker, added: u64, asked: bool) {
     {
         let mut state = shared.state.lock();
-        if state.remaining == 0 {
+        if state.remaining == 0 || (asked && state.added != added) {
             return;
         }
-        state.joiner = Some(parker.unparker());
+        state.joiner = Some(Joiner { unparker: parker.unparker(), asked });
     }
     parker.park_until(Deadline::NEVER);
 }

@@ -1,16 +1,15 @@
 //! The thread pool, as people hold it.
 
 use super::engine::{self, By, Engine, Submitted};
-use super::guard::Guard;
-use super::scope::{self, Scope, ScopeOptions};
+use super::options::SubmitOptions;
 use super::shutdown::{Shutdown, ShutdownReport};
 use super::thread_pool_builder::ThreadPoolBuilder;
 use super::traits::{Executor, InProcessExecutor};
-use super::verbs::{maps, verbs};
+use super::verbs::{guards, maps, scopes, verbs};
 use crate::error::{BuildError, Rejected, TaskError};
 use crate::pool::{self, Pool, Stats, WorkerInfo};
 use crate::sync::Deadline;
-use crate::task::{Future, Task};
+use crate::task::{self, Future, Task};
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -117,27 +116,74 @@ impl<S: 'static> ThreadPoolExecutor<S> {
         (0..pool.max_workers()).map(one).collect()
     }
 
-    /// Runs `f` with a [`Scope`], whose tasks may borrow from the stack: see there.
+    scopes!([pub]);
+
+    /// Runs a future on the pool's threads, beside closures and other futures; the handle will have its output.
     ///
-    /// # Panics
-    /// If `f` does, or if a scoped task did and nobody took its outcome; in both cases after all tasks have ended.
-    pub fn scope<'env, R>(&'env self, f: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R) -> R {
-        scope::run(&By(self), f)
+    /// It is polled in its turn, and after that whenever it was woken, from whatever thread. While it waits it costs
+    /// memory and no thread. A panic in a poll, or when it is dropped, is the handle's error. Dropping the handle detaches
+    /// it; [`cancel`](Future::cancel) ends it also after it has begun: at once if it waits, at its next await if it is
+    /// being polled.
+    ///
+    /// Whoever can still wake it, or has its handle, keeps it. When that is nobody it is dropped. A pool that is shut
+    /// down ends only after its futures have, so that one that waits for something that never comes has to be cancelled:
+    /// [`Shutdown::cancel_pending`] does.
+    ///
+    /// Blocking in it blocks a worker, as in a closure: waits of this crate and [`blocking`](crate::blocking) lend the
+    /// worker's place meanwhile.
+    ///
+    /// Python's counterpart is `asyncio.create_task`, on one thread.
+    ///
+    /// # Examples
+    /// ```
+    /// use concurrent_futures::ThreadPoolExecutor;
+    ///
+    /// let pool = ThreadPoolExecutor::new(2)?;
+    /// let words = pool.submit(|| vec!["closures", "and", "futures"]);
+    /// let length = pool.spawn(async move { words.await.map(|words| words.join(" ").len()) });
+    /// assert_eq!(length.result(None)??, 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn spawn<F>(&self, future: F) -> Future<F::Output>
+    where
+        F: std::future::Future<Output: Send + 'static> + Send + 'static,
+    {
+        let (task, handle) = engine::make_spawned(future, None);
+        engine::give(&By(self), task, handle, None)
     }
 
-    /// The same with a policy or a time limit; a panic of a task is an error here.
+    /// The same, with options for this one future. [`SubmitOptions::timeout`] counts from its first poll, waiting
+    /// included, and ends it as [`TaskError::DeadlineExceeded`] as soon as nobody polls it.
+    pub fn spawn_with<F>(&self, options: SubmitOptions, future: F) -> Future<F::Output>
+    where
+        F: std::future::Future<Output: Send + 'static> + Send + 'static,
+    {
+        engine::spawn_with(&By(self), &options, future)
+    }
+
+    /// Polls a future on the calling thread until it is ready. It need be neither `Send` nor `'static`.
     ///
-    /// # Errors
-    /// [`TaskError::Panicked`] if a scoped task panicked and nobody took its outcome.
+    /// Works anywhere: also in one of the pool's own tasks, nested, and in the threads of other runtimes (which it
+    /// blocks, so not in their async code). A worker lends its place while it sleeps, and runs nothing else meanwhile.
     ///
     /// # Panics
-    /// If `f` does, after all tasks have ended.
-    pub fn scope_with<'env, R>(
-        &'env self,
-        options: ScopeOptions,
-        f: impl for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> R,
-    ) -> Result<R, TaskError> {
-        scope::run_with(&By(self), options, f)
+    /// If the future does.
+    ///
+    /// # Examples
+    /// ```
+    /// use concurrent_futures::ThreadPoolExecutor;
+    ///
+    /// let pool = ThreadPoolExecutor::new(2)?;
+    /// let text = String::from("borrowed");
+    /// let length = pool.block_on(async {
+    ///     let length = text.len();
+    ///     pool.spawn(async move { length * 2 }).await
+    /// })?;
+    /// assert_eq!(length, 16);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn block_on<F: std::future::Future>(&self, future: F) -> F::Output {
+        task::block_on(future)
     }
 
     /// Takes no more tasks, and ends as `how` says.
@@ -161,10 +207,7 @@ impl<S: 'static> ThreadPoolExecutor<S> {
         ShutdownReport { finished, cancelled, ..ShutdownReport::default() }
     }
 
-    /// Shuts this pool down when the guard is dropped.
-    pub fn guard(&self) -> Guard<'_, Self> {
-        Guard::new(self)
-    }
+    guards!([pub]);
 
     /// At most so many tasks are begun at once.
     pub fn max_workers(&self) -> usize {
@@ -181,7 +224,8 @@ impl<S: 'static> ThreadPoolExecutor<S> {
         self.handle.pool.workers()
     }
 
-    fn refusal(&self) -> Option<TaskError> {
+    /// Why it takes no tasks, if it does not.
+    pub(super) fn refusal(&self) -> Option<TaskError> {
         let pool = &self.handle.pool;
         let shut = || pool.is_closed().then_some(TaskError::Rejected(crate::error::RejectReason::ShutDown));
         pool.broken().or_else(shut)
@@ -278,8 +322,9 @@ impl Handle {
         let pool = &self.pool;
         let before = pool.stats().completed;
         pool.close();
-        let cancelled = if how.cancel_pending { pool.cancel_queued() } else { 0 };
+        let mut cancelled = if how.cancel_pending { pool.cancel_queued() } else { 0 };
         let ended = how.wait && !pool::is_worker_of(pool) && pool.join(Deadline::after(how.limit()));
+        cancelled += if how.cancel_pending { pool.take_cancelled_late() } else { 0 };
         let finished = usize::try_from(pool.stats().completed.saturating_sub(before)).unwrap_or(usize::MAX);
         ShutdownReport { finished, cancelled, abandoned: if ended { 0 } else { pool.unfinished() }, killed: 0 }
     }

@@ -88,4 +88,45 @@ macro_rules! maps {
     };
 }
 
-pub(super) use {is_portable, maps, verbs};
+/// `scope` and `scope_with`.
+macro_rules! scopes {
+    ($([$($vis:tt)*])?) => {
+        /// Runs `f` with a [`Scope`](crate::Scope), whose tasks may borrow from the stack: see there.
+        ///
+        /// # Panics
+        /// If `f` does, or if a scoped task did and nobody took its outcome; in both cases after all tasks have ended.
+        $($($vis)*)? fn scope<'env, R>(
+            &'env self,
+            f: impl for<'scope> FnOnce(&'scope crate::executor::Scope<'scope, 'env>) -> R,
+        ) -> R {
+            crate::executor::scope::run(&crate::executor::engine::By(self), f)
+        }
+
+        /// The same with a policy or a time limit; a panic of a task is an error here.
+        ///
+        /// # Errors
+        /// [`TaskError::Panicked`](crate::TaskError::Panicked) if a scoped task panicked and nobody took its outcome.
+        ///
+        /// # Panics
+        /// If `f` does, after all tasks have ended.
+        $($($vis)*)? fn scope_with<'env, R>(
+            &'env self,
+            options: crate::executor::ScopeOptions,
+            f: impl for<'scope> FnOnce(&'scope crate::executor::Scope<'scope, 'env>) -> R,
+        ) -> Result<R, crate::error::TaskError> {
+            crate::executor::scope::run_with(&crate::executor::engine::By(self), options, f)
+        }
+    };
+}
+
+/// `guard`.
+macro_rules! guards {
+    ($([$($vis:tt)*])?) => {
+        /// Shuts this executor down when the guard is dropped.
+        $($($vis)*)? fn guard(&self) -> crate::executor::Guard<'_, Self> {
+            crate::executor::Guard::new(self)
+        }
+    };
+}
+
+pub(super) use {guards, is_portable, maps, scopes, verbs};

@@ -17,7 +17,7 @@
 use super::roster::LentWait;
 use super::shared::Pool;
 use super::worker::Worker;
-use crate::task::{Begun, CellRef, Header, Need, Pause, Place, Step};
+use crate::task::{Begun, CellRef, Header, Member, Need, Pause, Place, Step};
 use std::sync::Arc;
 
 impl Place for Worker {
@@ -47,11 +47,12 @@ impl Place for Worker {
     fn after_wait(&self) {
         let mut roster = self.pool.lock();
         let (wait, last) = roster.end_wait(self.number);
+        let no_longer = roster.take_back_urgent(self.urgent_for(), &self.pool.crew);
         if last {
             self.pool.crew.unblock();
         }
         drop(roster);
-        drop(wait);
+        drop((wait, no_longer));
         if last {
             self.own().now(|now| now.blocked = false);
         }
@@ -69,7 +70,7 @@ impl Place for Worker {
 
 impl Worker {
     /// Runs awaited tasks that nobody has begun, here and now, at most so many. Says whether there was one.
-    fn run_awaited(&self, awaited: &[&Header], which: impl Fn(&Header) -> bool, most: usize) -> bool {
+    fn run_awaited(&self, awaited: &[Member<'_>], which: impl Fn(&Header) -> bool, most: usize) -> bool {
         let mut ran = 0;
         for task in awaited {
             if ran == most || std::thread::panicking() || !self.stack.has_room() {
@@ -81,7 +82,7 @@ impl Worker {
             if let Some(begun) = Begun::of(CellRef::to(task)) {
                 if self.is_own(task) {
                     // It stays behind in its queue.
-                    self.pool.count_withdrawn();
+                    self.pool.count_withdrawn(&begun);
                     self.sweep_now_and_then();
                 }
                 self.run_begun(begun);
@@ -116,7 +117,7 @@ impl Worker {
         }
         let first = if matches!(pause.need, Need::First) { 1 } else { usize::MAX };
         for task in pause.awaited.iter().filter(|task| self.is_own_pending(task)).take(first) {
-            roster.push_urgent(CellRef::to(task), &self.pool.crew);
+            roster.push_urgent(self.urgent_for(), CellRef::to(task), &self.pool.crew);
         }
         let mut wait = Some(wait);
         while let Some(decided) = wait.take() {
@@ -149,10 +150,15 @@ impl Worker {
         Step::Sleep
     }
 
+    /// This thread's innermost lent wait.
+    fn urgent_for(&self) -> (usize, usize) {
+        (self.number, self.depth())
+    }
+
     /// What the pool has to know of a wait, to tell whether anybody can still go on.
     fn describe(&self, pause: &Pause<'_>) -> LentWait {
-        let own = |task: &&&Header| self.is_own(task);
-        let keep = |task: &&Header| CellRef::to(task);
+        let own = |task: &&Member<'_>| self.is_own(task);
+        let keep = |task: &Member<'_>| CellRef::to(task);
         match pause.need {
             _ if !pause.deadline.is_never() => LentWait::Free,
             Need::All => LentWait::All(pause.awaited.iter().filter(own).map(keep).collect()),
@@ -173,17 +179,19 @@ impl Worker {
     }
 }
 
-/// The place of a thread whose initializer runs: it cannot run tasks yet.
+/// The place of a thread that is not at a task: its initializer runs, or one of its hooks. It cannot run tasks now.
 pub(super) struct Starting(pub(super) Arc<Pool>, pub(super) usize);
 
 impl Place for Starting {
     fn before_wait(&self, pause: &Pause<'_>) -> Step {
+        let mail = self.0.slot(self.1).map(|slot| &raw const slot.owner);
+        let is_own = |owner| std::ptr::eq(owner, self.0.owner()) || mail == Some(owner);
         let own = match pause.need {
-            Need::Room(owner) | Need::End(owner) => std::ptr::eq(owner, self.0.owner()),
-            _ => pause.awaited.iter().any(|task| std::ptr::eq(task.owner(), self.0.owner())),
+            Need::Room(owner) | Need::End(owner) => is_own(owner),
+            _ => pause.awaited.iter().any(|task| is_own(task.owner())),
         };
         if own {
-            return Step::Never("an initializer waits for its own pool".into());
+            return Step::Never("an initializer, or a hook of a thread, waits for its own pool".into());
         }
         Step::Sleep
     }

@@ -17,8 +17,8 @@ pub(super) struct Roster {
     pub(super) sleepers: Vec<Sleeper>,
     /// Which slots have a thread.
     occupied: Vec<bool>,
-    /// Tasks that somebody waits for with a lent place; they go before all others.
-    urgent: VecDeque<CellRef>,
+    /// Tasks that somebody waits for with a lent place, and who: slot and depth. They go before all others.
+    urgent: VecDeque<((usize, usize), CellRef)>,
     /// Threads with a lent place: the slot, and its lent waits, the innermost last.
     waits: Vec<(usize, Vec<LentWait>)>,
     /// Threads that are past their last task, and still in their slots.
@@ -63,13 +63,27 @@ impl LentWait {
 }
 
 impl Roster {
-    pub(super) fn push_urgent(&mut self, task: CellRef, crew: &Crew) {
-        self.urgent.push_back(task);
+    pub(super) fn push_urgent(&mut self, waits: (usize, usize), task: CellRef, crew: &Crew) {
+        self.urgent.push_back((waits, task));
         crew.set_urgent(true);
     }
 
+    /// Takes out what a wait that is over has put in, to be dropped outside the lock.
+    pub(super) fn take_back_urgent(&mut self, waits: (usize, usize), crew: &Crew) -> Vec<CellRef> {
+        if self.urgent.is_empty() {
+            return Vec::new();
+        }
+        let all = std::mem::take(&mut self.urgent);
+        let mut its = Vec::new();
+        for (whose, task) in all {
+            if whose == waits { its.push(task) } else { self.urgent.push_back((whose, task)) }
+        }
+        crew.set_urgent(!self.urgent.is_empty());
+        its
+    }
+
     pub(super) fn pop_urgent(&mut self, crew: &Crew) -> Option<CellRef> {
-        let task = self.urgent.pop_front();
+        let (_, task) = self.urgent.pop_front().unzip();
         if self.urgent.is_empty() {
             crew.set_urgent(false);
         }

@@ -3,7 +3,7 @@
 use super::queues::Stealer;
 use super::sys::CoarseTime;
 use crate::sync::{AtomicBool, AtomicU64, Mutex, Ordering};
-use crate::task::{Owner, Task};
+use crate::task::{Handoff, Owner, Task};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,8 @@ pub(super) struct Slot {
     /// Of its mail: tells apart what only this slot's thread may run.
     pub(super) owner: Owner,
     pub(super) stealer: Stealer,
+    /// The future that the slot's thread woke last. It goes first there, and is anybody's who has nothing else to do.
+    pub(super) woken: Handoff,
     /// Tasks for this slot alone.
     mail: Mutex<VecDeque<Task>>,
     has_mail: AtomicBool,
@@ -37,6 +39,7 @@ impl Slot {
         Slot {
             owner: Owner { withdrawn: Box::new(|| ()) },
             stealer,
+            woken: Handoff::new(),
             mail: Mutex::new(VecDeque::new()),
             has_mail: AtomicBool::new(false),
             completed: AtomicU64::new(0),
@@ -91,6 +94,11 @@ impl Slot {
     pub(super) fn swept(&self) -> u64 {
         // ORDERING: Relaxed, as in `count`.
         self.swept.load(Ordering::Relaxed)
+    }
+
+    /// Takes anything that waits here.
+    pub(super) fn take_any(&self) -> Option<Task> {
+        self.stealer.take_one().or_else(|| self.woken.take()).or_else(|| self.pop_mail())
     }
 
     pub(super) fn push_mail(&self, task: Task) {

@@ -1,8 +1,9 @@
 //! A worker thread: takes tasks until there are none, and sleeps.
 //!
-//! Order of search: what somebody waits for with a lent place, the slot's own mail, the thread's own queue, the
-//! injector, the other threads' queues. Every so often the injector comes before the own queue, so that a task that
-//! keeps submitting others does not keep out what comes from outside.
+//! Order of search: what somebody waits for with a lent place, the slot's own mail, the future that this thread woke
+//! last, the thread's own queue, the injector, the other threads' queues, and at last the futures that those woke last.
+//! Every so often the injector comes before the own queue, so that a task that keeps submitting others does not keep out
+//! what comes from outside; and futures that keep waking each other let the queues have a turn.
 #![expect(unsafe_code, reason = "a pointer to the thread's own worker")]
 
 use super::lend::Starting;
@@ -11,15 +12,19 @@ use super::shared::Pool;
 use super::slot::Slot;
 use super::stack::Stack;
 use super::sys::{self, CoarseTime};
-use crate::state::Roll;
+use crate::state::{Roll, Stop};
 use crate::sync::{Deadline, Mutex, Parker, contain, drop_contained, thread_local};
-use crate::task::{self, Begun, CellRef, Idle, Task};
+use crate::task::{self, Begun, CellRef, Residence, Runner, Task};
 use std::any::Any;
 use std::cell::Cell;
 use std::sync::Arc;
 
 /// One in so many turns begins with the injector.
 const INJECTOR_FIRST: u32 = 61;
+/// How many futures in a row may overtake the queues because they were just woken.
+const WOKEN_IN_A_ROW: u32 = 8;
+/// After how many submits from its own tasks a worker looks whether its queue should be swept.
+const SWEEP_EVERY: usize = 1024;
 /// How many tasks that were run in place may be left in the own queue before it is swept.
 const SWEEP_AFTER: usize = 64;
 /// How often a searcher looks everywhere before it sleeps.
@@ -35,6 +40,15 @@ enum Found {
     Mail(Task),
 }
 
+impl Found {
+    fn into_task(self) -> Task {
+        match self {
+            Found::Queued(task) | Found::Mail(task) => task,
+            Found::Ahead(task) => Task::new(task),
+        }
+    }
+}
+
 pub(super) struct Worker {
     pub(super) pool: Arc<Pool>,
     pub(super) number: usize,
@@ -42,6 +56,10 @@ pub(super) struct Worker {
     pub(super) stack: Stack,
     parker: Parker,
     turn: Cell<u32>,
+    /// How many futures in a row have overtaken the queues.
+    woken_in_a_row: Cell<u32>,
+    /// There may be a future in the own queue that nobody else was told of.
+    unannounced: Cell<bool>,
     /// Where the next round through the others begins.
     seed: Cell<u32>,
     /// Counted as searching.
@@ -50,6 +68,9 @@ pub(super) struct Worker {
     nesting: Cell<usize>,
     /// Tasks that were run in place since the own queue was last swept.
     left_behind: Cell<usize>,
+    /// Submits from its own tasks since its queue was last swept, and how long the queue was then.
+    pushed: Cell<usize>,
+    length_swept: Cell<usize>,
     /// Lent waits on this thread's stack.
     depth: Cell<usize>,
     state: Box<dyn Any>,
@@ -90,6 +111,20 @@ pub(super) fn push_local(pool: &Pool, task: Task) -> Result<(), Task> {
         if std::ptr::eq(&raw const *worker.pool, pool) {
             if let Some(task) = task.take() {
                 worker.local.push(task);
+                worker.sweep_after_pushes();
+            }
+        }
+    });
+    task.map_or(Ok(()), Err)
+}
+
+/// Puts a future that was woken where the calling thread looks first, if that is a worker of the pool.
+pub(super) fn push_woken(pool: &Pool, task: Task) -> Result<(), Task> {
+    let mut task = Some(task);
+    current(|worker| {
+        if std::ptr::eq(&raw const *worker.pool, pool) {
+            if let Some(overtaken) = task.take().and_then(|task| worker.own().woken.put(task)) {
+                worker.push_last(overtaken);
             }
         }
     });
@@ -112,7 +147,9 @@ pub(super) fn main(pool: Arc<Pool>, number: usize, delivered: &Mutex<Option<Loca
         end_search(&pool);
     }
     if let Some(hook) = &pool.config.on_thread_start {
-        let _ = contain(|| hook(number));
+        starting(&pool, number, || {
+            let _ = contain(|| hook(number));
+        });
     }
     let state = initial_state(&pool, number);
     if foreign {
@@ -127,16 +164,20 @@ pub(super) fn main(pool: Arc<Pool>, number: usize, delivered: &Mutex<Option<Loca
                 stack,
                 parker: Parker::new(),
                 turn: Cell::new(0),
+                woken_in_a_row: Cell::new(0),
+                unannounced: Cell::new(false),
                 seed: Cell::new(number as u32),
                 searching: Cell::new(true),
                 nesting: Cell::new(0),
                 left_behind: Cell::new(0),
+                pushed: Cell::new(0),
+                length_swept: Cell::new(0),
                 depth: Cell::new(0),
                 state,
             };
             worker.work();
             let Worker { local, state, .. } = worker;
-            drop_contained(state);
+            starting(&pool, number, || drop_contained(state));
             leave(&pool, number, local);
         }
         Err(cause) => {
@@ -150,11 +191,16 @@ pub(super) fn main(pool: Arc<Pool>, number: usize, delivered: &Mutex<Option<Loca
     }
 }
 
+/// Runs what belongs to a thread and not to a task of it.
+fn starting<R>(pool: &Arc<Pool>, number: usize, f: impl FnOnce() -> R) -> R {
+    task::with_place(&Starting(Arc::clone(pool), number), f)
+}
+
 fn initial_state(pool: &Arc<Pool>, number: usize) -> Result<Box<dyn Any>, String> {
     let Some(initializer) = &pool.config.initializer else {
         return Ok(Box::new(()));
     };
-    match contain(|| task::with_place(&Starting(Arc::clone(pool), number), || initializer(number))) {
+    match contain(|| starting(pool, number, || initializer(number))) {
         Ok(made) => made,
         Err(payload) => Err(task::panic_text(payload)),
     }
@@ -173,17 +219,26 @@ fn end_search(pool: &Arc<Pool>) {
 /// The thread's last steps. It is counted as leaving.
 fn leave(pool: &Arc<Pool>, number: usize, local: Local) {
     if let Some(hook) = &pool.config.on_thread_stop {
-        let _ = contain(|| hook(number));
+        starting(pool, number, || {
+            let _ = contain(|| hook(number));
+        });
     }
     let mut roster = pool.lock();
     roster.vacate(number, Some(local));
     roster.leaving -= 1;
     pool.crew.remove_leaver();
-    let mail: Vec<Task> = std::iter::from_fn(|| pool.slot(number).and_then(Slot::pop_mail)).collect();
+    let mail = pool.take_mail(number);
+    // Until it is sent on, nobody may find the pool deserted.
+    let sends = usize::from(!mail.is_empty());
+    roster.starting += sends;
     pool.after_leaving(roster);
     for task in mail {
         pool.send(number, task);
     }
+    let mut roster = pool.lock();
+    roster.starting -= sends;
+    pool.tell_if_gone(&roster);
+    drop(roster);
     pool.tell_ended();
 }
 
@@ -215,7 +270,7 @@ impl Worker {
         match found {
             Found::Queued(task) => match task.begin() {
                 Some(begun) => {
-                    self.pool.count_left();
+                    self.pool.count_left(&begun);
                     self.run_begun(begun);
                 }
                 None => self.own().count_swept(),
@@ -223,7 +278,7 @@ impl Worker {
             Found::Ahead(task) => {
                 if let Some(begun) = Begun::of(task) {
                     // It stays behind in its queue.
-                    self.pool.count_withdrawn();
+                    self.pool.count_withdrawn(&begun);
                     self.run_begun(begun);
                 }
             }
@@ -256,16 +311,29 @@ impl Worker {
     fn next(&self) -> Option<Found> {
         loop {
             let roll = self.pool.crew.load();
-            if !self.searching.get() && roll.active() > self.pool.config.max_workers && !self.sleep_as_surplus() {
-                return None;
+            if self.is_surplus(roll) {
+                if !self.sleep_as_surplus() {
+                    return None;
+                }
+                continue;
             }
-            if let Some(task) = self.look(roll) {
-                return Some(task);
+            if let Some(found) = self.look(roll) {
+                if roll.is_closed() && self.pool.stops() == Some(Stop::Cancelled) {
+                    // It was on its way from one queue to another when the queues were emptied.
+                    self.pool.cancel(found.into_task());
+                    continue;
+                }
+                return Some(found);
             }
-            if !self.sleep_as_searcher() {
+            if !self.is_surplus(self.pool.crew.load()) && !self.sleep_as_searcher() {
                 return None;
             }
         }
+    }
+
+    /// One thread too many, as after the return from a lent wait. Its mail it runs all the same: nobody else may.
+    fn is_surplus(&self, roll: Roll) -> bool {
+        roll.active() > self.pool.config.max_workers && !self.own().has_mail()
     }
 
     fn look(&self, roll: Roll) -> Option<Found> {
@@ -277,7 +345,11 @@ impl Worker {
             self.searching.set(true);
         }
         for _ in 0..SEARCH_ROUNDS {
-            let found = self.look_near(self.pool.crew.load()).or_else(|| self.look_far().map(Found::Queued));
+            let roll = self.pool.crew.load();
+            if self.is_surplus(roll) {
+                return None;
+            }
+            let found = self.look_near(roll).or_else(|| self.look_far().map(Found::Queued));
             if found.is_some() {
                 self.stop_searching();
                 return found;
@@ -300,14 +372,32 @@ impl Worker {
                 return Some(Found::Mail(task));
             }
         }
+        if self.woken_in_a_row.get() < WOKEN_IN_A_ROW {
+            if let Some(task) = slot.woken.take() {
+                self.woken_in_a_row.set(self.woken_in_a_row.get() + 1);
+                return Some(Found::Queued(task));
+            }
+        }
+        self.woken_in_a_row.set(0);
+        self.look_in_queues().or_else(|| slot.woken.take()).map(Found::Queued)
+    }
+
+    fn look_in_queues(&self) -> Option<Task> {
         self.turn.set(self.turn.get().wrapping_add(1));
-        let injector = || self.pool.injector.take(&self.local);
-        let found = if self.turn.get() % INJECTOR_FIRST == 0 {
-            injector().or_else(|| self.local.pop())
-        } else {
-            self.local.pop().or_else(injector)
+        let own = || {
+            let task = self.local.pop()?;
+            self.unannounced.set(false);
+            Some(task)
         };
-        found.map(Found::Queued)
+        let injector = || {
+            let task = self.pool.injector.take(&self.local)?;
+            if self.unannounced.replace(false) {
+                // What is in the own queue now waits for this one.
+                self.pool.after_push();
+            }
+            Some(task)
+        };
+        if self.turn.get() % INJECTOR_FIRST == 0 { injector().or_else(own) } else { own().or_else(injector) }
     }
 
     fn look_far(&self) -> Option<Task> {
@@ -322,6 +412,14 @@ impl Worker {
             .chain(slots().take(start))
             .filter(|(number, _)| *number != self.number)
             .find_map(|(_, slot)| slot.stealer.take(&self.local))
+            .or_else(|| slots().find_map(|(_, slot)| slot.woken.take()))
+    }
+
+    /// Queues a task behind those of this thread.
+    fn push_last(&self, task: Task) {
+        if let Err(task) = push_local(&self.pool, task) {
+            self.pool.injector.push(task);
+        }
     }
 
     /// Has no effect on a thread that is no searcher.
@@ -335,19 +433,35 @@ impl Worker {
     /// than of others: a task that submits and waits all its life would fill the memory with it.
     pub(super) fn sweep_now_and_then(&self) {
         self.left_behind.set(self.left_behind.get() + 1);
-        let length = self.local.len();
-        if self.left_behind.get() < SWEEP_AFTER.max(length / 2) {
+        if self.left_behind.get() >= SWEEP_AFTER.max(self.local.len() / 2) {
+            self.sweep();
+        }
+    }
+
+    /// The same for what is left of tasks that were cancelled: there the queue's growth is all that can be seen.
+    fn sweep_after_pushes(&self) {
+        self.pushed.set(self.pushed.get() + 1);
+        if self.pushed.get() < SWEEP_EVERY {
             return;
         }
+        self.pushed.set(0);
+        if self.local.len() > 2 * self.length_swept.get() + SWEEP_EVERY {
+            self.sweep();
+        }
+    }
+
+    fn sweep(&self) {
         self.left_behind.set(0);
-        for _ in 0..length {
+        for _ in 0..self.local.len() {
             let Some(task) = self.local.pop() else { break };
-            if task.header().snapshot().is_pending() {
+            if task.header().is_due() {
                 self.local.push(task);
             } else {
+                task.discard();
                 self.own().count_swept();
             }
         }
+        self.length_swept.set(self.local.len());
         // Whoever looked while a task was in this thread's hand did not see it.
         self.pool.after_push();
     }
@@ -369,7 +483,7 @@ impl Worker {
             return true;
         }
         let roll = self.pool.crew.load();
-        if roll.is_closed() || roll.is_broken() {
+        if self.pool.is_over(roll) {
             // What was pushed before the flag was set is seen here; what comes later sees the flag.
             self.pool.crew.searcher_leaves();
             self.pool.crew.before_look();
@@ -395,7 +509,11 @@ impl Worker {
         if roll.active() <= self.pool.config.max_workers {
             return true;
         }
-        self.pool.crew.surplus_sleeps();
+        if self.searching.get() {
+            self.pool.crew.searcher_sleeps()
+        } else {
+            self.pool.crew.surplus_sleeps()
+        }
         roster.sleepers.push(self.sleeper());
         drop(roster);
         self.searching.set(true);
@@ -453,10 +571,10 @@ impl Worker {
 }
 
 /// While the last step of a task is ahead and nothing is queued nearby, the worker already counts as searching.
-impl Idle for Worker {
+impl Runner for Worker {
     fn about_to_be_idle(&self) {
         let last = self.nesting.get() == 1 && !self.searching.get();
-        if last && self.local.is_empty() && self.pool.injector.is_empty() {
+        if last && self.local.is_empty() && self.pool.injector.is_empty() && self.own().woken.is_empty() {
             self.pool.crew.begin_search();
             self.searching.set(true);
         }
@@ -468,5 +586,24 @@ impl Idle for Worker {
 
     fn not_idle(&self) {
         self.stop_searching();
+    }
+
+    fn stops(&self) -> Option<Stop> {
+        self.pool.stops()
+    }
+
+    fn house(&self, task: &CellRef) -> Result<Residence, Stop> {
+        self.pool.house(self.number, task)
+    }
+
+    fn again(&self, task: Task) {
+        // With nothing before it this thread comes to it next, and nobody else need know.
+        let next = self.local.is_empty() && self.nesting.get() == 1;
+        self.push_last(task);
+        if next && self.pool.config.max_workers > 1 {
+            self.unannounced.set(true);
+        } else {
+            self.pool.after_push();
+        }
     }
 }

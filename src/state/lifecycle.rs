@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | `PENDING` | nobody has begun it; the slot holds the job | `RUNNING`, `CANCELLED`, `DONE` (rejected, expired) |
 //! | `HANDED` | its outcome comes from another cell, which it asks about `running` and `cancel` | `DONE`, `CANCELLED` |
-//! | `RUNNING` | one runner owns the slot | `DONE` |
+//! | `RUNNING` | one runner owns the slot; of a future, whoever the poll word (`polling`) names | `DONE`, `CANCELLED` (future) |
 //! | `DONE` | the slot holds the value or, with `FAILED`, the error | none |
 //! | `CANCELLED` | the canceller drops the job; there is no outcome in the slot | none |
 //!
@@ -39,8 +39,8 @@
 //! other side saw the waiter.
 //!
 //! # Why the cell is freed once
-//! Each of the future, the task and every extra copy of the task owns one [`REF`]. The last subtraction that brings the
-//! count to zero frees the cell. A completer gives its reference back in the same compare-exchange as `DONE` where
+//! Each of the future, the task, every waker and every extra copy of the task owns one [`REF`]. The last subtraction that
+//! brings the count to zero frees the cell, or, if a future is left in it, takes it up again for a last time. A completer gives its reference back in the same compare-exchange as `DONE` where
 //! nobody has to be told, and touches nothing afterwards.
 
 use crate::sync::{AtomicUsize, Ordering, spin_hint};
@@ -258,6 +258,24 @@ impl Lifecycle {
         // Overflowing into a wrapped count would free memory in use; there are at least 2^20 before that.
         if before > usize::MAX / 2 {
             std::process::abort();
+        }
+    }
+
+    /// One more reference for somebody who has none, but knows that the cell is still allocated. `false`: the last one
+    /// is gone.
+    #[must_use]
+    pub(crate) fn upgrade(&self) -> bool {
+        // ORDERING: Relaxed is a guess that the compare-exchange confirms.
+        let mut seen = self.0.load(Ordering::Relaxed);
+        loop {
+            if Snapshot(seen).references() == 0 {
+                return false;
+            }
+            // ORDERING: Acquire pairs with the transitions: the caller looks at the task next.
+            match self.0.compare_exchange_weak(seen, seen + REF, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) => seen = now,
+            }
         }
     }
 
@@ -536,15 +554,18 @@ impl Lifecycle {
         let mut seen = self.0.load(Ordering::Acquire);
         loop {
             let now = Snapshot(seen);
-            if now.references() == 1 {
+            let last = now.references() == 1;
+            if last && !now.is_running() {
                 // Nobody else can reach the cell, so there is nobody to race with.
                 return Detach::Last;
             }
+            // A future that waits can still be found by its pool, until there is no reference at all.
             let owns_value = now.holds_value() && !now.has(ACCESS);
             let next = if owns_value { seen | DETACHED | TAKEN } else { (seen | DETACHED) - REF };
             // ORDERING: Release: what this handle did with the cell happens before it is freed.
             match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) if owns_value => return Detach::OwnsValue,
+                Ok(_) if last => return Detach::Last,
                 Ok(_) => return Detach::Released,
                 Err(seen_now) => seen = seen_now,
             }

@@ -5,6 +5,8 @@
 
 mod crew;
 mod lifecycle;
+mod polling;
 
 pub(crate) use crew::{Crew, MAX_THREADS, Roll};
 pub(crate) use lifecycle::{Begin, Birth, Borrow, Cancel, Detach, Lifecycle, Quiet, Release, Snapshot, Take};
+pub(crate) use polling::{Polling, Stop, Stopping, Suspend};

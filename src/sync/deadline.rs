@@ -33,7 +33,6 @@ impl Deadline {
         self.0.is_some()
     }
 
-    #[cfg(not(concurrent_futures_loom))]
     /// How long is left; zero once it has passed, `None` for never.
     pub(crate) fn remaining(self) -> Option<Duration> {
         self.0.map(|at| at.saturating_duration_since(Instant::now()))

@@ -1,11 +1,15 @@
 //! Futures in the order in which they end.
 
+use super::bell::Bell;
 use super::blocking::Need;
 use super::wait_set::{WaitSet, Waitable};
 use crate::error::WaitTimedOut;
 use crate::sync::Deadline;
+use futures_core::{FusedStream, Stream};
 use std::fmt;
 use std::iter::FusedIterator;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 /// Yields futures as they end: see [`as_completed`].
@@ -51,13 +55,9 @@ impl<W: Waitable> Iterator for AsCompleted<W> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut expired = false;
-        while !self.ended && self.set.unfinished() > 0 {
-            if let Some((_, future)) = self.set.next_ready() {
-                return Some(Ok(future));
-            }
-            if expired {
-                self.ended = true;
-                return Some(Err(WaitTimedOut { unfinished: self.set.unfinished(), total: self.set.total() }));
+        while self.goes_on() {
+            if let Some(item) = self.look(expired) {
+                return Some(item);
             }
             // One last look after this: the end and the deadline may have come together.
             expired = !matches!(self.set.sleep(Need::First, 1, self.deadline), Ok(true));
@@ -71,6 +71,88 @@ impl<W: Waitable> Iterator for AsCompleted<W> {
 }
 
 impl<W: Waitable> FusedIterator for AsCompleted<W> {}
+
+impl<W: Waitable> AsCompleted<W> {
+    /// The same for async code. The deadline stays where it is.
+    ///
+    /// # Cancel safety
+    /// Dropping a `next()` of it loses nothing: what has ended stays to be yielded.
+    ///
+    /// # Examples
+    /// ```
+    /// use concurrent_futures::{ThreadPoolExecutor, as_completed};
+    /// use futures::TryStreamExt;
+    ///
+    /// let pool = ThreadPoolExecutor::new(2)?;
+    /// let squares: Vec<_> = (0..4).map(|n| pool.submit(move || n * n)).collect();
+    /// let sum = pool.block_on(async {
+    ///     as_completed(squares, None).stream().try_fold(0, async |sum, future| Ok(sum + future.await.unwrap_or(0))).await
+    /// })?;
+    /// assert_eq!(sum, 14);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn stream(self) -> AsCompletedStream<W> {
+        AsCompletedStream { futures: self, bell: Bell::default() }
+    }
+
+    fn goes_on(&self) -> bool {
+        !self.ended && self.set.unfinished() > 0
+    }
+
+    fn look(&mut self, expired: bool) -> Option<Result<W, WaitTimedOut>> {
+        if let Some((_, future)) = self.set.next_ready() {
+            return Some(Ok(future));
+        }
+        expired.then(|| {
+            self.ended = true;
+            Err(WaitTimedOut { unfinished: self.set.unfinished(), total: self.set.total() })
+        })
+    }
+}
+
+/// [`as_completed`] as a stream: see [`AsCompleted::stream`].
+#[must_use = "streams do nothing unless they are polled"]
+pub struct AsCompletedStream<W: Waitable> {
+    futures: AsCompleted<W>,
+    bell: Bell,
+}
+
+// Nothing in it is ever pinned.
+impl<W: Waitable> Unpin for AsCompletedStream<W> {}
+
+impl<W: Waitable> Stream for AsCompletedStream<W> {
+    type Item = Result<W, WaitTimedOut>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let AsCompletedStream { futures, bell } = self.get_mut();
+        while futures.goes_on() {
+            let expired = futures.deadline.is_past();
+            if let Some(item) = futures.look(expired) {
+                return Poll::Ready(Some(item));
+            }
+            if futures.set.set_waker(1, cx.waker()) && bell.ring_at(futures.deadline, cx.waker()) {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(None)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.futures.size_hint()
+    }
+}
+
+impl<W: Waitable> FusedStream for AsCompletedStream<W> {
+    fn is_terminated(&self) -> bool {
+        !self.futures.goes_on()
+    }
+}
+
+impl<W: Waitable> fmt::Debug for AsCompletedStream<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AsCompletedStream").field("unfinished", &self.futures.set.unfinished()).finish_non_exhaustive()
+    }
+}
 
 impl<W: Waitable> fmt::Debug for AsCompleted<W> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,25 +5,48 @@
 #![expect(unsafe_code, reason = "a node on the stack, and a pointer to the thread's place")]
 
 use super::frame::{self, Role};
-use super::graph::{self, Awaited};
-use super::header::{Header, Owner, turn_key};
+use super::graph;
+use super::header::{CellRef, Header, Owner};
 use super::waiters::ThreadNode;
 use crate::error::TaskError;
 use crate::state::Snapshot;
-use crate::sync::{Deadline, Parker, thread_local};
+use crate::sync::{Deadline, Parker, spin_hint, thread_local};
 use std::cell::Cell;
+use std::ops::Deref;
 use std::ptr::NonNull;
 use std::sync::Arc;
 
 /// What a wait is for.
 pub(crate) struct Pause<'a> {
-    pub(crate) awaited: &'a [&'a Header],
+    pub(crate) awaited: &'a [Member<'a>],
     pub(crate) need: Need<'a>,
     pub(crate) deadline: Deadline,
-    /// The end of the tasks' callbacks is waited for too.
-    pub(crate) settled: bool,
     /// It cannot be refused: a scope has to see the end of its tasks.
     pub(crate) firm: bool,
+}
+
+/// A task that is waited for.
+#[derive(Clone, Copy)]
+pub(crate) struct Member<'a> {
+    task: &'a Header,
+    /// The end of its callbacks is waited for too.
+    settled: bool,
+}
+
+impl<'a> Member<'a> {
+    /// The task at the end of a chain of handed ones: what comes from another cell comes by that one's callbacks.
+    pub(crate) fn resolved(task: &'a Header, settled: bool) -> Self {
+        let resolved = task.resolve();
+        Member { task: resolved, settled: settled || !std::ptr::eq(resolved, task) }
+    }
+}
+
+impl Deref for Member<'_> {
+    type Target = Header;
+
+    fn deref(&self) -> &Header {
+        self.task
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -41,27 +64,19 @@ pub(crate) enum Need<'a> {
 }
 
 impl<'a> Pause<'a> {
-    pub(crate) fn new(awaited: &'a [&'a Header], need: Need<'a>, deadline: Deadline) -> Self {
-        Pause { awaited, need, deadline, settled: false, firm: false }
+    pub(crate) fn new(awaited: &'a [Member<'a>], need: Need<'a>, deadline: Deadline) -> Self {
+        Pause { awaited, need, deadline, firm: false }
     }
 
     /// What is waited for, for `graph`; `None`: nothing that could be part of a circle.
-    fn keys(&self) -> Option<Vec<Awaited>> {
+    fn awaits(&self) -> Option<Vec<graph::Awaited>> {
         match self.need {
             Need::All | Need::First => {
-                let key = |task: &Header| if self.settled { task.settled_key() } else { task.end_key() };
-                let ends = self.awaited.iter().map(|task| Awaited { key: key(task), name: task.label() });
-                Some(ends.collect())
+                Some(self.awaited.iter().map(|member| graph::Awaited::task(member, member.settled)).collect())
             }
-            Need::End(owner) => Some(vec![Awaited { key: owner.end_key(), name: "the end of a pool".to_owned() }]),
+            Need::End(owner) => Some(vec![graph::Awaited::end_of_pool(owner.end_key())]),
             Need::Room(_) | Need::Outside => None,
         }
-    }
-
-    /// Who has to take its turn before tasks that nobody has begun can end. Only slots' turns are ever held.
-    fn turns(&self) -> impl Iterator<Item = Awaited> {
-        let pending = self.awaited.iter().filter(|task| matches!(self.need, Need::All) && task.snapshot().is_pending());
-        pending.map(|task| Awaited { key: turn_key(task.owner()), name: task.label() })
     }
 }
 
@@ -150,13 +165,16 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
+    /// Whether a pool, or the graph of waits, was told what is waited for.
+    pub(crate) fn is_asked(&self) -> bool {
+        self.lent || self.edge.is_some()
+    }
+
     /// Whether the wait was given up while it slept, because it was part of a circle.
     pub(crate) fn check(&self) -> Result<(), TaskError> {
-        match &self.edge {
-            Some(edge) if edge.is_refused() => {
-                Err(TaskError::Deadlock("a scope waits for this task, which waits for the scope's own".into()))
-            }
-            _ => Ok(()),
+        match self.edge.as_ref().and_then(graph::Edge::refusal) {
+            Some(chain) => Err(TaskError::Deadlock(chain)),
+            None => Ok(()),
         }
     }
 }
@@ -188,14 +206,13 @@ pub(crate) fn enter(pause: &Pause<'_>) -> Result<Option<Ticket>, TaskError> {
     };
     let mut ticket = Ticket { parker: Parker::new(), edge: None, lent };
     if in_task && pause.deadline.is_never() {
-        if let Some(mut awaits) = pause.keys() {
-            awaits.extend(pause.turns());
+        if let Some(awaits) = pause.awaits() {
             let mut holds = frame::held();
             holds.extend(place().and_then(Place::turn_key));
+            let own = frame::current(CellRef::to);
             let any = matches!(pause.need, Need::First);
-            let wait = graph::Wait { holds, awaits, any, firm: pause.firm, sleeper: ticket.parker.unparker() };
-            let own_name = frame::current(Header::label).unwrap_or_else(|| "a callback".to_owned());
-            ticket.edge = Some(graph::Edge::new(wait, &own_name).map_err(TaskError::Deadlock)?);
+            let wait = graph::Wait { own, holds, awaits, any, firm: pause.firm, sleeper: ticket.parker.unparker() };
+            ticket.edge = Some(graph::Edge::new(wait).map_err(TaskError::Deadlock)?);
         }
     }
     Ok(Some(ticket))
@@ -203,7 +220,7 @@ pub(crate) fn enter(pause: &Pause<'_>) -> Result<Option<Ticket>, TaskError> {
 
 /// A wait, also one with a limit, for tasks that cannot end before it does.
 fn own_stack(pause: &Pause<'_>) -> Result<(), TaskError> {
-    let own = |task: &&&Header| frame::holds(task, Role::Running);
+    let own = |task: &&Member<'_>| frame::holds(task, Role::Running);
     let own = match pause.need {
         Need::All => pause.awaited.iter().find(own),
         Need::First if pause.awaited.iter().all(|task| own(&task)) => pause.awaited.first(),
@@ -222,10 +239,7 @@ fn own_stack(pause: &Pause<'_>) -> Result<(), TaskError> {
 /// # Errors
 /// [`TaskError::TimedOut`], [`TaskError::Deadlock`].
 pub(crate) fn wait_for(task: &Header, until: Until, deadline: Deadline) -> Result<(), TaskError> {
-    let resolved = task.resolve();
-    // What comes from another cell comes by that one's callbacks.
-    let settled = until == Until::Settled || !std::ptr::eq(resolved, task);
-    let awaited = [resolved];
+    let awaited = [Member::resolved(task, until == Until::Settled)];
     loop {
         if until.holds(task.snapshot()) {
             return Ok(());
@@ -233,8 +247,7 @@ pub(crate) fn wait_for(task: &Header, until: Until, deadline: Deadline) -> Resul
         if deadline.is_past() && !cfg!(concurrent_futures_loom) {
             return Err(TaskError::TimedOut);
         }
-        let pause = Pause { settled, ..Pause::new(&awaited, Need::All, deadline) };
-        let Some(ticket) = enter(&pause)? else { continue };
+        let Some(ticket) = enter(&Pause::new(&awaited, Need::All, deadline))? else { continue };
         let told = sleep(&ticket, task, until, deadline)?;
         drop(ticket);
         if !told && !until.holds(task.snapshot()) {
@@ -245,7 +258,6 @@ pub(crate) fn wait_for(task: &Header, until: Until, deadline: Deadline) -> Resul
 
 /// Sleeps once: `false` if the deadline came first.
 fn sleep(ticket: &Ticket, task: &Header, until: Until, deadline: Deadline) -> Result<bool, TaskError> {
-    // A parker of its own: what wakes this one was told by the task.
     let node = ThreadNode::new(ticket.parker.unparker());
     let before = task.life.lock();
     if until.holds(before) {
@@ -256,6 +268,7 @@ fn sleep(ticket: &Ticket, task: &Header, until: Until, deadline: Deadline) -> Re
     unsafe { task.waiters.push(node.node()) };
     task.life.unlock(before, true);
     let woken = ticket.parker.park_until(deadline);
+    // The parker is unparked by the task, or by whoever refuses the wait; or by both, which is one wake.
     let refused = ticket.check();
     if woken && refused.is_ok() {
         return Ok(true);
@@ -268,7 +281,10 @@ fn sleep(ticket: &Ticket, task: &Header, until: Until, deadline: Deadline) -> Re
     task.life.unlock(before, more);
     if !removed {
         // Whoever took the list is about to tell this node, or has, and calls nothing foreign before that.
-        ticket.parker.park_until(Deadline::NEVER);
+        let mut round = 0;
+        while !node.is_told() {
+            spin_hint(&mut round);
+        }
         return Ok(true);
     }
     refused.map(|()| false)

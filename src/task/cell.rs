@@ -2,14 +2,18 @@
 #![expect(unsafe_code, reason = "one allocation whose slot changes its type")]
 
 use super::extras::{Attached, Extras};
-use super::header::{CellRef, Header, VTable};
+use super::header::{CellRef, Header, Ran, VTable};
 use super::panic;
+use super::spawned::{self, Spawned};
 use crate::error::TaskError;
 use crate::state::{Birth, Lifecycle};
-use crate::sync::contain;
+use crate::sync::{contain, drop_contained};
 use std::cell::UnsafeCell;
+use std::future::Future;
 use std::mem::ManuallyDrop;
+use std::pin::Pin;
 use std::ptr::NonNull;
+use std::task::{Context, Poll};
 
 /// What a cell can run.
 pub(crate) trait Work {
@@ -18,29 +22,22 @@ pub(crate) trait Work {
     fn work(self) -> Self::Output;
 }
 
-/// For cells whose outcome comes from a promise or from another cell.
-pub(crate) struct NoWork<T>(std::marker::PhantomData<fn() -> T>);
-
-impl<T> Work for NoWork<T> {
-    type Output = T;
-
-    fn work(self) -> T {
-        unreachable!("a cell without a job is never given to an executor")
-    }
-}
-
-/// See the [module](self). Which of the slot's fields is alive follows from the state word alone.
+/// See the [module](self): a job `J` that gives a `T`. Which of the slot's fields is alive follows from the state word
+/// alone.
 #[repr(C)]
-struct TaskCell<W: Work, X> {
+struct TaskCell<J, T, X> {
     header: Header,
-    slot: UnsafeCell<Slot<W, W::Output>>,
+    slot: UnsafeCell<Slot<J, T>>,
     attached: X,
 }
 
+/// The job of cells whose outcome comes from a promise or from another cell.
+type NoJob = ();
+
 /// All fields begin where the union does (repr(C)), so a pointer to it is one to whichever is alive.
 #[repr(C)]
-union Slot<W, T> {
-    job: ManuallyDrop<W>,
+union Slot<J, T> {
+    job: ManuallyDrop<J>,
     value: ManuallyDrop<T>,
     /// Boxed, so that the rare error does not make every cell larger.
     error: ManuallyDrop<Box<TaskError>>,
@@ -72,26 +69,36 @@ impl<X: Attached> NewCell<X> {
 
     /// With a job. The pointer carries all the references.
     pub(crate) fn with_work<W: Work>(self, work: W) -> NonNull<Header> {
-        self.allocate::<W>(Slot { job: ManuallyDrop::new(work) })
+        let vtable =
+            if self.portable { TaskCell::<W, W::Output, X>::PORTABLE } else { TaskCell::<W, W::Output, X>::LOCAL };
+        self.allocate(vtable, Slot::<W, W::Output> { job: ManuallyDrop::new(work) })
+    }
+
+    /// With a future to be polled, which does not move from now on. `attached` has its [`Spawned`] part.
+    pub(super) fn with_future<F: Future>(self, future: F) -> NonNull<Header> {
+        self.allocate(TaskCell::<F, F::Output, X>::SPAWNED, Slot::<F, F::Output> { job: ManuallyDrop::new(future) })
     }
 
     /// With a value.
     pub(crate) fn with_value<T>(self, value: T) -> NonNull<Header> {
-        self.allocate::<NoWork<T>>(Slot { value: ManuallyDrop::new(value) })
+        self.without_job(Slot { value: ManuallyDrop::new(value) })
     }
 
     /// With an error.
     pub(crate) fn with_error<T>(self, error: TaskError) -> NonNull<Header> {
-        self.allocate::<NoWork<T>>(Slot { error: ManuallyDrop::new(Box::new(error)) })
+        self.without_job::<T>(Slot { error: ManuallyDrop::new(Box::new(error)) })
     }
 
     /// For a promise or another cell to fill.
     pub(crate) fn empty<T>(self) -> NonNull<Header> {
-        self.allocate::<NoWork<T>>(Slot { job: ManuallyDrop::new(NoWork(std::marker::PhantomData)) })
+        self.without_job::<T>(Slot { job: ManuallyDrop::new(()) })
     }
 
-    fn allocate<W: Work>(self, slot: Slot<W, W::Output>) -> NonNull<Header> {
-        let vtable = if self.portable { TaskCell::<W, X>::PORTABLE } else { TaskCell::<W, X>::LOCAL };
+    fn without_job<T>(self, slot: Slot<NoJob, T>) -> NonNull<Header> {
+        self.allocate(TaskCell::<NoJob, T, X>::EMPTY, slot)
+    }
+
+    fn allocate<J, T>(self, vtable: &'static VTable, slot: Slot<J, T>) -> NonNull<Header> {
         let header = Header::new(Lifecycle::new(self.birth, self.references), vtable);
         let cell = Box::new(TaskCell { header, slot: UnsafeCell::new(slot), attached: self.attached });
         // The header is the first field (repr(C)); the pointer keeps the provenance of the whole cell, which
@@ -102,26 +109,87 @@ impl<X: Attached> NewCell<X> {
     }
 }
 
-impl<W: Work, X: Attached> TaskCell<W, X> {
-    const LOCAL: &'static VTable = &Self::vtable(false);
-    const PORTABLE: &'static VTable = &Self::vtable(true);
+impl<T, X: Attached> TaskCell<NoJob, T, X> {
+    const EMPTY: &'static VTable = &Self::vtable(Self::never);
 
-    const fn vtable(portable: bool) -> VTable {
+    unsafe fn never(_: NonNull<Header>) -> Ran {
+        unreachable!("a cell without a job is never given to an executor")
+    }
+}
+
+impl<W: Work, X: Attached> TaskCell<W, W::Output, X> {
+    const LOCAL: &'static VTable = &Self::vtable(Self::run);
+    const PORTABLE: &'static VTable = &VTable { portable: true, ..Self::vtable(Self::run) };
+
+    unsafe fn run(cell: NonNull<Header>) -> Ran {
+        // SAFETY: the runner holds a reference.
+        let header = unsafe { cell.as_ref() };
+        // SAFETY: `VTable::run` is called with a cell of this type.
+        let slot = unsafe { Self::slot_of(cell) }.get();
+        // SAFETY: the runner owns the slot, which holds the job (access rule 2); it is read once.
+        let work = header.slot_access.exclusive(|| unsafe { slot.cast::<W>().read() });
+        let outcome = contain(|| work.work()).map_err(panic::report);
+        // SAFETY: as above, and the job has left the slot.
+        unsafe { Self::fill(cell, outcome) }
+    }
+}
+
+impl<F: Future, X: Attached> TaskCell<F, F::Output, X> {
+    const SPAWNED: &'static VTable = &VTable { future: true, ..Self::vtable(Self::poll) };
+
+    unsafe fn poll(cell: NonNull<Header>) -> Ran {
+        // SAFETY: the runner holds a reference.
+        let header = unsafe { cell.as_ref() };
+        // SAFETY: `VTable::run` is called with a cell of this type.
+        let slot = unsafe { Self::slot_of(cell) }.get().cast::<F>();
+        let waker = spawned::waker(header);
+        let polled = header.slot_access.exclusive(|| {
+            contain(|| {
+                // SAFETY: the runner owns the slot, which holds the future (access rule 2).
+                let future = unsafe { &mut *slot };
+                // SAFETY: the future stays where it is, in the cell, until it is dropped there.
+                unsafe { Pin::new_unchecked(future) }.poll(&mut Context::from_waker(&waker))
+            })
+        });
+        let outcome = match polled {
+            Ok(Poll::Pending) => return Ran::Suspended,
+            Ok(Poll::Ready(value)) => Ok(value),
+            Err(payload) => Err(panic::report(payload)),
+        };
+        // What the future captured goes before its end is seen, as with a closure.
+        // SAFETY: the runner owns the slot; the future is dropped once, in place.
+        let dropped = contain(|| unsafe { Self::drop_job(cell) }).map_err(panic::report);
+        let outcome = match (outcome, dropped) {
+            (Ok(value), Err(error)) => {
+                drop_contained(value);
+                Err(error)
+            }
+            (outcome, _) => outcome,
+        };
+        // SAFETY: as above, and the future has left the slot.
+        unsafe { Self::fill(cell, outcome) }
+    }
+}
+
+impl<J, T, X: Attached> TaskCell<J, T, X> {
+    const fn vtable(run: unsafe fn(NonNull<Header>) -> Ran) -> VTable {
         VTable {
-            run: Self::run,
+            run,
             drop_job: Self::drop_job,
             drop_value: Self::drop_value,
             slot: Self::slot,
             extras: Self::extras,
             source: Self::source,
+            spawned: Self::spawned,
             free: Self::free,
-            portable,
+            portable: false,
+            future: false,
         }
     }
 
     /// # Safety
     /// `cell` is the header of a live cell of this type.
-    unsafe fn slot_of<'a>(cell: NonNull<Header>) -> &'a UnsafeCell<Slot<W, W::Output>> {
+    unsafe fn slot_of<'a>(cell: NonNull<Header>) -> &'a UnsafeCell<Slot<J, T>> {
         // SAFETY: by the contract; the field's address is taken without a reference to the whole cell.
         unsafe { &(*cell.cast::<Self>().as_ptr()).slot }
     }
@@ -133,24 +201,25 @@ impl<W: Work, X: Attached> TaskCell<W, X> {
         unsafe { &(*cell.cast::<Self>().as_ptr()).attached }
     }
 
-    unsafe fn run(cell: NonNull<Header>) -> bool {
+    /// Writes what the job came to.
+    ///
+    /// # Safety
+    /// The caller is the runner, and the slot is empty (access rule 2).
+    unsafe fn fill(cell: NonNull<Header>, outcome: Result<T, TaskError>) -> Ran {
         // SAFETY: the runner holds a reference.
         let header = unsafe { cell.as_ref() };
-        // SAFETY: `VTable::run` is called with a cell of this type.
+        // SAFETY: by the contract.
         let slot = unsafe { Self::slot_of(cell) }.get();
-        // SAFETY: the runner owns the slot, which holds the job (access rule 2); it is read once.
-        let work = header.slot_access.exclusive(|| unsafe { slot.cast::<W>().read() });
-        let outcome = contain(|| work.work()).map_err(panic::report);
         header.slot_access.exclusive(|| match outcome {
             Ok(value) => {
-                // SAFETY: the runner owns the slot, and the job has left it.
+                // SAFETY: by the contract.
                 unsafe { slot.write(Slot { value: ManuallyDrop::new(value) }) };
-                false
+                Ran::Value
             }
             Err(error) => {
-                // SAFETY: as above.
+                // SAFETY: by the contract.
                 unsafe { slot.write(Slot { error: ManuallyDrop::new(Box::new(error)) }) };
-                true
+                Ran::Error
             }
         })
     }
@@ -161,7 +230,7 @@ impl<W: Work, X: Attached> TaskCell<W, X> {
         // SAFETY: `VTable::drop_job` is called with a cell of this type.
         let slot = unsafe { Self::slot_of(cell) }.get();
         // SAFETY: the caller owns the slot, which holds the job (access rules 2 and 3); it is dropped once.
-        header.slot_access.exclusive(|| unsafe { slot.cast::<W>().drop_in_place() });
+        header.slot_access.exclusive(|| unsafe { slot.cast::<J>().drop_in_place() });
     }
 
     unsafe fn drop_value(cell: NonNull<Header>) {
@@ -170,7 +239,7 @@ impl<W: Work, X: Attached> TaskCell<W, X> {
         // SAFETY: `VTable::drop_value` is called with a cell of this type.
         let slot = unsafe { Self::slot_of(cell) }.get();
         // SAFETY: the caller owns the value (access rule 4); it is dropped once.
-        header.slot_access.exclusive(|| unsafe { slot.cast::<W::Output>().drop_in_place() });
+        header.slot_access.exclusive(|| unsafe { slot.cast::<T>().drop_in_place() });
     }
 
     unsafe fn slot(cell: NonNull<Header>) -> NonNull<()> {
@@ -189,11 +258,16 @@ impl<W: Work, X: Attached> TaskCell<W, X> {
         unsafe { Self::attached_of(cell) }.source().map(NonNull::from)
     }
 
+    unsafe fn spawned(cell: NonNull<Header>) -> Option<NonNull<Spawned>> {
+        // SAFETY: `VTable::spawned` is called with a cell of this type.
+        unsafe { Self::attached_of(cell) }.spawned().map(NonNull::from)
+    }
+
     unsafe fn free(cell: NonNull<Header>) {
         // SAFETY: made by `Box::leak` in `allocate`, and the last reference is gone. The slot is a union: only the
         // header and the attached part are dropped.
         let cell = unsafe { Box::from_raw(cell.cast::<Self>().as_ptr()) };
-        crate::sync::drop_contained(cell);
+        drop_contained(cell);
     }
 }
 

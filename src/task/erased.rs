@@ -3,9 +3,12 @@
 
 use super::header::{CellRef, Header};
 use super::run;
+use super::run_here::run_here;
+use super::spawned::Spawned;
 use crate::error::TaskError;
 use crate::state::Begin;
 use std::fmt;
+use std::ptr::NonNull;
 
 /// A job on its way to be run, whatever its type: what an [`Executor`](crate::Executor) gets.
 ///
@@ -29,6 +32,18 @@ impl Task {
         }
     }
 
+    /// The reference, without a count of it, for [`from_raw`](Self::from_raw).
+    pub(super) fn into_raw(self) -> NonNull<Header> {
+        self.into_ref().into_raw()
+    }
+
+    /// # Safety
+    /// `task` came from [`into_raw`](Self::into_raw), and is used once.
+    pub(super) unsafe fn from_raw(task: NonNull<Header>) -> Self {
+        // SAFETY: by the contract.
+        Task::new(unsafe { CellRef::from_owned(task) })
+    }
+
     fn into_ref(mut self) -> CellRef {
         match self.task.take() {
             Some(task) => task,
@@ -38,9 +53,12 @@ impl Task {
 
     /// Runs the job on this thread, unless it was cancelled, and ends its future. Never unwinds: a panic in the job is
     /// the future's error.
+    ///
+    /// Where the job is itself a future ([`Scope::spawn`](crate::Scope::spawn)), it is polled until it is ready, and
+    /// this thread sleeps while it waits.
     pub fn run(self) {
         if let Some(begun) = self.begin() {
-            begun.run(&());
+            if begun.header().is_future() { run_here(begun) } else { begun.run(&run::Anybody) }
         }
     }
 
@@ -51,7 +69,15 @@ impl Task {
 
     /// Ends the future with an error, if nobody has begun the job.
     pub(crate) fn fail(self, error: TaskError) {
-        run::fail_pending(self.into_ref(), error);
+        if let Some(begun) = self.begin() {
+            begun.fail(error);
+        }
+    }
+
+    /// Lets go of what is left of a task in a queue after it has gone another way. Unlike a drop this ends nothing: a
+    /// future may be under way, and be queued again.
+    pub(crate) fn discard(self) {
+        drop(self.into_ref());
     }
 
     /// Cancels the job, as its future's `cancel` would: for an engine that shuts down with tasks in its queue. `false`:
@@ -78,8 +104,8 @@ impl Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
-        if let Some(task) = self.task.take() {
-            run::fail_pending(task, TaskError::Abandoned);
+        if let Some(begun) = self.task.take().and_then(Begun::of) {
+            begun.fail(TaskError::Abandoned);
         }
     }
 }
@@ -90,37 +116,48 @@ impl fmt::Debug for Task {
     }
 }
 
-/// A task that the holder has begun and is to run.
+/// A task that the holder has begun, or a future that it has resumed, and is to run.
 #[must_use]
-pub(crate) struct Begun(CellRef);
+pub(crate) struct Begun {
+    task: CellRef,
+    resumed: bool,
+}
 
 impl Begun {
-    /// Begins a task by any reference to it, if nobody else has.
+    /// Begins a task by any reference to it, or resumes a future that was woken, if nobody else has.
     pub(crate) fn of(task: CellRef) -> Option<Begun> {
         match task.life.begin() {
-            Begin::Begun => Some(Begun(task)),
+            Begin::Begun => Some(Begun { task, resumed: false }),
+            Begin::Gone if task.is_future() && task.spawned().is_some_and(Spawned::resume) => {
+                Some(Begun { task, resumed: true })
+            }
             Begin::Gone => None,
         }
     }
 
     pub(crate) fn header(&self) -> &CellRef {
-        &self.0
+        &self.task
     }
 
-    /// Runs it. `idle` is told when the thread is about to have nothing left to do: see [`run::Idle`].
-    pub(crate) fn run(self, idle: &impl run::Idle) {
-        run::run_begun(self.0, idle);
+    /// It has been run before, and no longer counts among what the queue was given.
+    pub(crate) fn is_resumed(&self) -> bool {
+        self.resumed
+    }
+
+    /// Runs it. `runner` is told of what happens: see [`run::Runner`].
+    pub(crate) fn run(self, runner: &impl run::Runner) {
+        if self.resumed { run::run_resumed(self.task, runner) } else { run::run_begun(self.task, runner) }
     }
 
     /// The same where the job has left the slot.
     pub(crate) fn fail_taken(self, error: TaskError) {
         // SAFETY: the task was begun by whoever made this, and the job has left the slot.
-        unsafe { super::cell::value::write_error(&self.0, error) };
-        run::finish(self.0, true);
+        unsafe { super::cell::value::write_error(&self.task, error) };
+        run::finish(self.task, true);
     }
 
     /// Ends the future with an error instead.
     pub(crate) fn fail(self, error: TaskError) {
-        run::fail_begun(self.0, error);
+        run::fail_begun(self.task, error);
     }
 }

@@ -1,6 +1,7 @@
 //! What only some tasks carry, so that the others need not pay for it.
 
 use super::header::Header;
+use super::spawned::Spawned;
 use super::timer::Alarm;
 use crate::sync::Mutex;
 use std::sync::Arc;
@@ -51,6 +52,11 @@ pub(crate) trait Attached {
 
     /// The cell from which this one gets its outcome.
     fn source(&self) -> Option<&Header> {
+        None
+    }
+
+    /// For a future: what is needed to poll it more than once.
+    fn spawned(&self) -> Option<&Spawned> {
         None
     }
 }

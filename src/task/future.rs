@@ -10,6 +10,8 @@ use super::header::{CellRef, Header, free};
 use super::panic;
 use super::run;
 use super::shared::SharedFuture;
+use super::spawned::Spawned;
+use super::waiters;
 use crate::error::{TaskError, WaitTimedOut};
 use crate::state::{Birth, Detach, Take};
 use crate::sync::{Deadline, contain, drop_contained};
@@ -206,7 +208,12 @@ impl<T> Future<T> {
     }
 
     /// Cancels the task if it has not begun. `true`: it never ran and never will (also on a second call); `false`: it
-    /// runs, or has ended. Callbacks are called, and the job is dropped, on this thread, before this returns.
+    /// runs, or has ended. The call that cancels it drops the job and calls the callbacks, on this thread, before it
+    /// returns.
+    ///
+    /// A [spawned](crate::ThreadPoolExecutor::spawn) future can be cancelled until it is ready: it is dropped now if it
+    /// waits to be woken, and when it next comes to an await if it is being polled. `true` then promises that it ends as
+    /// cancelled.
     pub fn cancel(&self) -> bool {
         run::cancel(self.header())
     }
@@ -226,8 +233,9 @@ impl<T> Future<T> {
 
     /// Calls `f` with the outcome, by reference, before anybody can take the value.
     ///
-    /// Callbacks run in the order in which they were added, on the thread that ends the task (a worker, or the
-    /// canceller); at once, and on this thread, if the task has ended. A panic in one is reported by the panic hook and
+    /// Callbacks run in the order in which they were added, on the thread that ends the task: a worker, the canceller,
+    /// the holder of a promise, the timer's. If the task has ended they run at once and on this thread, unless another
+    /// callback is just being called: then after that one, on its thread. A panic in one is reported by the panic hook and
     /// goes no further. Inside, `result` on the same future is `Err(Deadlock)`; everything else works.
     pub fn add_done_callback(&self, f: impl FnOnce(Outcome<'_, T>) + Send + 'static) {
         let lend = move |task: &Header, outcome: Outcome<'_, T>| match outcome {
@@ -263,11 +271,11 @@ impl<T> Future<T> {
         CancelOnDrop(Some(self))
     }
 
-    pub(crate) fn poll_outcome(&self, cx: &mut Context<'_>, own: bool) -> Poll<Result<T, TaskError>> {
+    pub(crate) fn poll_outcome(&self, cx: &mut Context<'_>, whose: u64) -> Poll<Result<T, TaskError>> {
         if let Some(outcome) = self.take_now() {
             return Poll::Ready(outcome);
         }
-        register_waker(self.header(), cx.waker(), own, Until::Settled);
+        register_waker(self.header(), cx.waker(), whose, Until::Settled);
         // What came between the first look and the registration is found here.
         self.take_now().map_or(Poll::Pending, Poll::Ready)
     }
@@ -279,17 +287,30 @@ pub(crate) fn id(task: &Header) -> FutureId {
 
 pub(crate) fn request_cancel(task: &Header) -> CancelOutcome {
     let task = task.resolve();
-    if run::cancel(task) {
-        return CancelOutcome::NeverRan;
+    match run::try_cancel(task) {
+        None if task.is_future() => return CancelOutcome::AlreadyDone,
+        // A future that has begun ends now, or at the next await that it comes to.
+        Some(true) if task.spawned().is_some_and(Spawned::is_stopping) => return CancelOutcome::Signalled,
+        None | Some(true) => return CancelOutcome::NeverRan,
+        Some(false) => {}
     }
     if task.life.request_cancel().is_terminal() { CancelOutcome::AlreadyDone } else { CancelOutcome::Signalled }
 }
 
-/// Leaves a waker, unless the task is as wanted already. `own`: instead of the one that the handle left before.
-pub(super) fn register_waker(task: &Header, waker: &Waker, own: bool, until: Until) {
+/// Leaves the waker of a future's own handle. `true`: there is an outcome, and nobody reads it by reference.
+pub(crate) fn leave_waker(task: &Header, waker: &Waker) -> bool {
+    if !task.snapshot().is_settled() {
+        register_waker(task, waker, waiters::OWN, Until::Settled);
+    }
+    // What came between the first look and the registration is found here.
+    task.snapshot().is_settled()
+}
+
+/// Leaves a waker, unless the task is as wanted already; in place of the one that the same handle left before.
+pub(super) fn register_waker(task: &Header, waker: &Waker, whose: u64, until: Until) {
     let before = task.life.lock();
     // SAFETY: the lock is held.
-    let known = until.holds(before) || unsafe { task.waiters.has_waker(waker, own) };
+    let known = until.holds(before) || unsafe { task.waiters.has_waker(waker, whose) };
     task.life.unlock(before, before.has_waiters());
     if known {
         return;
@@ -301,16 +322,25 @@ pub(super) fn register_waker(task: &Header, waker: &Waker, own: bool, until: Unt
         task.life.unlock(before, before.has_waiters());
         return;
     }
-    let old = if own {
-        // SAFETY: the lock is held.
-        unsafe { task.waiters.set_own_waker(Some(waker)) }
-    } else {
-        // SAFETY: the lock is held.
-        unsafe { task.waiters.add_waker(waker) };
-        None
-    };
+    // SAFETY: the lock is held.
+    let old = unsafe { task.waiters.set_waker(waker, whose) };
     task.life.unlock(before, true);
     drop_contained(old);
+}
+
+/// Takes back the wakers that these handles have left.
+pub(super) fn take_back_wakers(task: &Header, whose: &[u64]) {
+    if !task.snapshot().has_waiters() {
+        return;
+    }
+    let before = task.life.lock();
+    // SAFETY: the lock is held.
+    let take = |whose: &u64| std::iter::from_fn(|| unsafe { task.waiters.take_waker(*whose) }).collect::<Vec<_>>();
+    let wakers: Vec<_> = whose.iter().map(take).collect();
+    // SAFETY: the lock is held.
+    let more = !unsafe { task.waiters.is_empty() };
+    task.life.unlock(before, more);
+    wakers.into_iter().flatten().for_each(drop_contained);
 }
 
 impl<T, E: Into<Box<dyn Error + Send + Sync>>> Future<Result<T, E>> {
@@ -354,13 +384,14 @@ where
             // SAFETY: ACCESS is held, nobody else takes the value, and TAKEN says that it has left.
             let taken = unsafe { value::read::<Result<T, E>>(source) };
             // The conversion is the caller's code.
+            panic::forget_noted();
             taken.map_err(|error| match contain(move || error.into()) {
                 Ok(error) => TaskError::Failed(Arc::from(error)),
                 Err(payload) => panic::report(payload),
             })
         }
         Err(TaskError::Cancelled) if source.snapshot().is_cancelled() => {
-            return run::cancel_handed(handed);
+            return run::cancel_owned(handed);
         }
         Err(error) => Err(error.clone()),
     };
@@ -390,15 +421,8 @@ impl<T> Attached for Source<T> {
 impl<T> Drop for Future<T> {
     fn drop(&mut self) {
         let task = self.header();
-        if task.snapshot().has_waiters() {
-            let before = task.life.lock();
-            // SAFETY: the lock is held.
-            let waker = unsafe { task.waiters.set_own_waker(None) };
-            // SAFETY: the lock is held.
-            let more = !unsafe { task.waiters.is_empty() };
-            task.life.unlock(before, more);
-            drop_contained(waker);
-        }
+        // Nobody is left who awaits by reference, either.
+        take_back_wakers(task, &[waiters::OWN, waiters::NOBODY]);
         match task.life.detach() {
             Detach::Released => {}
             Detach::OwnsValue => {
@@ -415,7 +439,7 @@ impl<T> std::future::Future for Future<T> {
     type Output = Result<T, TaskError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.poll_outcome(cx, true)
+        self.poll_outcome(cx, waiters::OWN)
     }
 }
 
@@ -423,7 +447,7 @@ impl<T> std::future::Future for &Future<T> {
     type Output = Result<T, TaskError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.poll_outcome(cx, false)
+        self.poll_outcome(cx, waiters::NOBODY)
     }
 }
 
@@ -495,6 +519,6 @@ impl<T> std::future::Future for CancelOnDrop<T> {
     type Output = Result<T, TaskError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.poll_outcome(cx, true)
+        self.poll_outcome(cx, waiters::OWN)
     }
 }

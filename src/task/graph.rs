@@ -12,26 +12,58 @@
 //! * the address of a slot's owner + 2: the slot's thread takes its mail. Held by that thread while it has a task.
 //!
 //! # The question
-//! A wait can end if all (or, for some, any) of its keys can come; a key can come if every wait that holds it can end.
-//! What nobody holds who sleeps here can always come: somebody runs it, or will, or it is from outside. The least
-//! solution of that tells who sleeps for ever. A key that is held by a sleeping thread has not come, so what is found
-//! cannot be out of date.
+//! A wait can end if all (or, for some, any) of what it is for can come. A task can come if nobody who sleeps for ever
+//! holds its end and, as long as nobody has begun it, whose turn it is to take it. What nobody holds who sleeps here can
+//! always come: somebody runs it, or will, or it is from outside. The least solution of that tells who sleeps for ever.
+//! A key that is held by a sleeping thread has not come, so what is found cannot be out of date.
+//!
+//! That a pool has somebody to begin a task is not asked here. Pools add threads for waits like these; where one cannot,
+//! it finds circles among its own threads by itself (`pool::lend`), but not those that lead through another such pool.
 //!
 //! The last one to lie down gets the error. A scope's join cannot return early, though: if that is the last one, another
 //! wait is refused instead, and its thread is woken to hear of it.
 
-use crate::sync::{AtomicBool, Mutex, Ordering, Unparker, global};
+use super::header::{CellRef, Header, turn_key};
+use crate::sync::{Mutex, Unparker, global};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Something that is waited for: its key, and what to call it.
+/// Something that is waited for.
 pub(super) struct Awaited {
-    pub(super) key: usize,
-    pub(super) name: String,
+    key: usize,
+    /// `None`: the end of a pool.
+    task: Option<CellRef>,
+}
+
+impl Awaited {
+    pub(super) fn task(task: &Header, settled: bool) -> Self {
+        let key = if settled { task.settled_key() } else { task.end_key() };
+        Awaited { key, task: Some(CellRef::to(task)) }
+    }
+
+    pub(super) fn end_of_pool(key: usize) -> Self {
+        Awaited { key, task: None }
+    }
+
+    fn name(&self) -> String {
+        self.task.as_ref().map_or_else(|| "the end of a pool".to_owned(), |task| task.label())
+    }
+
+    /// Whose turn it is, where the task is for one thread alone. Other keys of this kind are never held.
+    fn turn(&self) -> Option<usize> {
+        let task = self.task.as_ref().filter(|task| task.snapshot().is_pending())?;
+        Some(turn_key(task.owner()))
+    }
+
+    fn keys(&self) -> impl Iterator<Item = usize> {
+        std::iter::once(self.key).chain(self.turn())
+    }
 }
 
 /// A wait, as it is written down.
 pub(super) struct Wait {
+    /// The task that waits; `None`: a callback.
+    pub(super) own: Option<CellRef>,
     pub(super) holds: Vec<usize>,
     pub(super) awaits: Vec<Awaited>,
     /// One of them is enough.
@@ -41,9 +73,12 @@ pub(super) struct Wait {
     pub(super) sleeper: Arc<Unparker>,
 }
 
+/// Why a wait was refused after all, once it was.
+type Refusal = Arc<Mutex<Option<Arc<str>>>>;
+
 struct Entry {
     wait: Wait,
-    refused: Arc<AtomicBool>,
+    refusal: Refusal,
 }
 
 /// Entries by id, and who holds what. Ordered maps, because they can be made in a const.
@@ -64,43 +99,46 @@ global! {
 /// A wait that is written down; dropping it strikes it out.
 pub(super) struct Edge {
     id: u64,
-    refused: Arc<AtomicBool>,
+    refusal: Refusal,
 }
 
 impl Edge {
     /// # Errors
     /// Why the wait would never end, told as a chain of names.
-    pub(super) fn new(wait: Wait, own_name: &str) -> Result<Edge, Arc<str>> {
+    pub(super) fn new(wait: Wait) -> Result<Edge, Arc<str>> {
         let firm = wait.firm;
+        // What is struck out is dropped outside the lock: it may be the last to keep a task.
+        let mut struck = Vec::new();
         let mut graph = GRAPH.lock();
-        let (id, refused) = graph.add(wait);
-        loop {
+        let (id, refusal) = graph.add(wait);
+        let edge = loop {
             let stuck = graph.stuck(id);
             if !stuck.contains(&id) {
-                return Ok(Edge { id, refused });
+                break Ok(Edge { id, refusal });
             }
-            let chain = graph.chain(id, &stuck);
             let can_be_refused = |id: &u64| graph.entries.get(id).is_some_and(|entry| !entry.wait.firm);
-            let victim = chain.iter().map(|(id, _)| *id).find(|id| firm && can_be_refused(id));
-            let Some(victim) = victim else {
-                let struck = graph.strike(id);
-                drop(graph);
-                drop(struck);
-                let names: Vec<_> = chain.into_iter().map(|(_, name)| name).collect();
-                return Err(format!("{own_name} waits for {}", names.join(", which waits for ")).into());
-            };
-            if let Some(entry) = graph.strike(victim) {
-                // ORDERING: Release pairs with the Acquire in `is_refused`.
-                entry.refused.store(true, Ordering::Release);
-                entry.wait.sleeper.unpark();
+            let victim = graph.chain(id, &stuck).0.into_iter().find(|id| firm && can_be_refused(id));
+            let why: Arc<str> = graph.chain(victim.unwrap_or(id), &stuck).1.into();
+            let entry = graph.strike(victim.unwrap_or(id));
+            if victim.is_some() {
+                if let Some(entry) = &entry {
+                    *entry.refusal.lock() = Some(why);
+                    entry.wait.sleeper.unpark();
+                }
+                struck.extend(entry);
+            } else {
+                struck.extend(entry);
+                break Err(why);
             }
-        }
+        };
+        drop(graph);
+        drop(struck);
+        edge
     }
 
-    /// Whether this wait was given up so that another could go on.
-    pub(super) fn is_refused(&self) -> bool {
-        // ORDERING: Acquire pairs with the Release in `new`.
-        self.refused.load(Ordering::Acquire)
+    /// Why this wait was given up so that another could go on, if it was.
+    pub(super) fn refusal(&self) -> Option<Arc<str>> {
+        self.refusal.lock().clone()
     }
 }
 
@@ -113,15 +151,15 @@ impl Drop for Edge {
 }
 
 impl Graph {
-    fn add(&mut self, wait: Wait) -> (u64, Arc<AtomicBool>) {
+    fn add(&mut self, wait: Wait) -> (u64, Refusal) {
         let id = self.next_id;
         self.next_id += 1;
         for key in &wait.holds {
             self.holders.entry(*key).or_default().push(id);
         }
-        let refused = Arc::new(AtomicBool::new(false));
-        self.entries.insert(id, Entry { wait, refused: Arc::clone(&refused) });
-        (id, refused)
+        let refusal = Arc::new(Mutex::new(None));
+        self.entries.insert(id, Entry { wait, refusal: Arc::clone(&refusal) });
+        (id, refusal)
     }
 
     fn strike(&mut self, id: u64) -> Option<Entry> {
@@ -149,11 +187,12 @@ impl Graph {
         while let Some(id) = open.pop() {
             if stuck.insert(id) {
                 let awaits = self.entries.get(&id).map_or(&[][..], |entry| &entry.wait.awaits);
-                open.extend(awaits.iter().flat_map(|awaited| self.holders(awaited.key)));
+                open.extend(awaits.iter().flat_map(Awaited::keys).flat_map(|key| self.holders(key)));
             }
         }
         loop {
-            let can_come = |awaited: &Awaited| !self.holders(awaited.key).iter().any(|holder| stuck.contains(holder));
+            let is_held = |key: usize| self.holders(key).iter().any(|holder| stuck.contains(holder));
+            let can_come = |awaited: &Awaited| !awaited.keys().any(is_held);
             let ends = |id: &&u64| match self.entries.get(id) {
                 Some(Entry { wait, .. }) if wait.any => wait.awaits.iter().any(can_come),
                 Some(Entry { wait, .. }) => wait.awaits.iter().all(can_come),
@@ -169,21 +208,27 @@ impl Graph {
         }
     }
 
-    /// One way from wait to wait that explains why `first` is stuck: for each, who is next, and for what.
-    fn chain(&self, first: u64, stuck: &BTreeSet<u64>) -> Vec<(u64, String)> {
-        let mut chain: Vec<(u64, String)> = Vec::new();
+    /// One way from wait to wait that explains why `first` is stuck: who comes up on it, and the same in words.
+    fn chain(&self, first: u64, stuck: &BTreeSet<u64>) -> (Vec<u64>, String) {
+        let own_name =
+            |entry: &Entry| entry.wait.own.as_ref().map_or_else(|| "a callback".to_owned(), |own| own.label());
+        let mut words = self.entries.get(&first).map(own_name).unwrap_or_default();
+        let mut link = " waits for ";
+        let mut met = Vec::new();
         let mut at = first;
         while let Some(entry) = self.entries.get(&at) {
             let holder = |key| self.holders(key).iter().copied().find(|holder| stuck.contains(holder));
-            let step = entry.wait.awaits.iter().find_map(|awaited| Some((holder(awaited.key)?, awaited.name.clone())));
-            let Some(step) = step else { break };
-            at = step.0;
-            let closed = at == first || chain.iter().any(|(id, _)| *id == at);
-            chain.push(step);
+            let step = |awaited: &Awaited| Some((awaited.keys().find_map(holder)?, awaited.name()));
+            let Some((next, name)) = entry.wait.awaits.iter().find_map(step) else { break };
+            words = words + link + &name;
+            link = ", which waits for ";
+            at = next;
+            let closed = at == first || met.contains(&at);
+            met.push(at);
             if closed {
                 break;
             }
         }
-        chain
+        (met, words)
     }
 }

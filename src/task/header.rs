@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "erased pointers to cells, and their reference counts")]
 
 use super::extras::Extras;
+use super::spawned::{self, Spawned};
 use super::waiters::Waiters;
 use crate::error::TaskError;
 use crate::state::{Lifecycle, Snapshot};
@@ -54,8 +55,8 @@ pub(super) fn turn_key(owner: *const Owner) -> usize {
 /// What depends on the types in a cell. Every function's contract is the access rule of `state::lifecycle` with the
 /// number given.
 pub(crate) struct VTable {
-    /// Runs the job and writes its outcome into the slot; `true` for an error. Never unwinds. Rule 2.
-    pub(super) run: unsafe fn(NonNull<Header>) -> bool,
+    /// Runs the job, or polls the future, and writes the outcome, if there is one, into the slot. Never unwinds. Rule 2.
+    pub(super) run: unsafe fn(NonNull<Header>) -> Ran,
     /// Drops the job in the slot. May unwind. Rules 2 and 3.
     pub(super) drop_job: unsafe fn(NonNull<Header>),
     /// Drops the value in the slot. May unwind. Rule 4.
@@ -65,10 +66,24 @@ pub(crate) struct VTable {
     /// The part behind the slot.
     pub(super) extras: unsafe fn(NonNull<Header>) -> Option<NonNull<Extras>>,
     pub(super) source: unsafe fn(NonNull<Header>) -> Option<NonNull<Header>>,
+    pub(super) spawned: unsafe fn(NonNull<Header>) -> Option<NonNull<Spawned>>,
     /// Gives the memory back, with the part behind the slot. The slot must be empty. Rule 5.
     pub(super) free: unsafe fn(NonNull<Header>),
     /// The job could leave this process.
     pub(super) portable: bool,
+    /// The job is a future, and the cell has a [`Spawned`] part.
+    pub(super) future: bool,
+}
+
+/// What a run of a job came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ran {
+    /// There is a value in the slot.
+    Value,
+    /// There is an error in the slot.
+    Error,
+    /// A future that is not ready is still in the slot.
+    Suspended,
 }
 
 impl Header {
@@ -108,6 +123,11 @@ impl Header {
         self.address() + 1
     }
 
+    /// Whether its job is a future, which may be polled several times.
+    pub(crate) fn is_future(&self) -> bool {
+        self.vtable.future
+    }
+
     pub(crate) fn is_portable(&self) -> bool {
         self.vtable.portable
     }
@@ -117,6 +137,20 @@ impl Header {
         let extras = unsafe { (self.vtable.extras)(self.pointer()) }?;
         // SAFETY: the extras live as long as the cell and are never changed after it was made.
         Some(unsafe { extras.as_ref() })
+    }
+
+    /// What a spawned future has that others do not.
+    pub(super) fn spawned(&self) -> Option<&Spawned> {
+        // SAFETY: the pointer is this cell's own, whose type the vtable belongs to.
+        let spawned = unsafe { (self.vtable.spawned)(self.pointer()) }?;
+        // SAFETY: it lives as long as the cell, and is shared only by reference.
+        Some(unsafe { spawned.as_ref() })
+    }
+
+    /// Whether a run, by whoever takes it from a queue, would do anything.
+    pub(crate) fn is_due(&self) -> bool {
+        let now = self.life.load();
+        now.is_pending() || (now.is_running() && self.is_future() && self.spawned().is_some_and(Spawned::is_woken))
     }
 
     /// The cell that a handed one gets its outcome from; itself otherwise.
@@ -264,6 +298,10 @@ pub(super) fn free(cell: NonNull<Header>, last: Snapshot) {
     // SAFETY: the caller had the last reference, so the cell is still allocated and nobody else can reach it.
     let header = unsafe { cell.as_ref() };
     let vtable = header.vtable;
+    if last.is_running() && vtable.future {
+        // It waits, and nobody can wake it any more.
+        return spawned::abandon(header);
+    }
     if last.holds_error() {
         // SAFETY: the pointer is this cell's own, whose type the vtable belongs to.
         let slot = unsafe { (vtable.slot)(cell) };

@@ -18,6 +18,8 @@
 // `as_completed`. What a *thread* does while it waits is a hook that the pool fills in (`blocking`).
 
 mod as_completed;
+mod bell;
+mod block_on;
 mod blocking;
 mod callback;
 mod cell;
@@ -27,41 +29,54 @@ mod extras;
 mod frame;
 mod future;
 mod graph;
+mod handoff;
 mod header;
 mod panic;
 mod promise;
+mod residents;
 mod run;
+mod run_here;
 mod shared;
+mod spawned;
 mod timer;
 mod wait;
 mod wait_set;
 mod waiters;
+mod yielding;
 
 pub use current::{cancel_requested, check_cancelled, name, slot};
+pub use yielding::yield_now;
 
 // These are public at the crate's root.
 #[doc(hidden)]
 pub use self::{
-    as_completed::{AsCompleted, as_completed},
+    as_completed::{AsCompleted, AsCompletedStream, as_completed},
     blocking::blocking,
     callback::Outcome,
     erased::Task,
     future::{CancelOnDrop, CancelOutcome, Future, FutureId},
     promise::{Promise, promise},
     shared::SharedFuture,
-    wait::{DoneAndNotDone, ReturnWhen, wait},
+    wait::{DoneAndNotDone, ReturnWhen, wait, wait_async},
     wait_set::Waitable,
 };
 
 pub(crate) use wait_set::WaitSet;
 pub(crate) use wait_set::sealed::{Sealed, Target};
 
-pub(crate) use blocking::{Need, Pause, Place, Step, enter, with_place};
+pub(crate) use bell::Bell;
+pub(crate) use block_on::block_on;
+pub(crate) use blocking::{Member, Need, Pause, Place, Step, enter, with_place};
 pub(crate) use cell::{NewCell, Work, value};
 pub(crate) use erased::Begun;
 pub(crate) use extras::{Extras, Watcher};
-pub(crate) use future::request_cancel;
+pub(crate) use future::{leave_waker, request_cancel};
+pub(crate) use handoff::Handoff;
 pub(crate) use header::{CellRef, Header, Owner};
 pub(crate) use panic::{report as panic_error, text as panic_text};
-pub(crate) use run::{Idle, cancel};
+pub(crate) use residents::Residents;
+#[cfg(all(test, concurrent_futures_loom))]
+pub(crate) use run::Anybody;
+pub(crate) use run::{Runner, cancel};
+pub(crate) use spawned::{Home, Residence, cell_for, stop};
 pub(crate) use timer::{Alarm, after, expire_after};

@@ -1,20 +1,24 @@
 //! What happens to a task from its first step to its last: run, finish, cancel, drop, and telling whoever waits.
 #![expect(unsafe_code, reason = "uses the slot by the access rules of the state word")]
 
+use super::cell::value;
+use super::erased::Task;
 use super::extras::Watcher;
 use super::frame::{self, Role};
-use super::header::{CellRef, Header};
-use super::panic;
-use super::waiters::Taken;
-use super::{cell::value, timer};
+use super::header::{CellRef, Header, Ran};
+use super::spawned::{self, Residence};
+use super::waiters::Foreign;
+use super::{panic, timer};
 use crate::error::TaskError;
-use crate::state::{Begin, Cancel, Quiet, Release};
-use crate::sync::contain;
+use crate::state::{Cancel, Quiet, Release, Stop};
+use crate::sync::{contain, drop_contained};
 use std::sync::Arc;
 
-/// A worker that can be told that it is about to be idle: before the task's end is seen by anybody, so that whoever
-/// sees it and submits the next task finds the worker looking for one, and does not start another thread.
-pub(crate) trait Idle {
+/// Who runs a task, and wants to know how it goes.
+///
+/// A worker is told that it is about to be idle before the task's end is seen by anybody, so that whoever sees it and
+/// submits the next task finds the worker looking for one, and does not start another thread.
+pub(crate) trait Runner {
     /// Only the end of the task is left to do, and telling threads of it: nothing foreign.
     fn about_to_be_idle(&self);
 
@@ -23,41 +27,92 @@ pub(crate) trait Idle {
 
     /// It was not so: there is foreign code to be run first.
     fn not_idle(&self);
+
+    /// Why a future that is not ready must end now, if it must.
+    fn stops(&self) -> Option<Stop>;
+
+    /// A future is about to wait to be woken: where it lives from now on.
+    ///
+    /// # Errors
+    /// Why it must end instead.
+    fn house(&self, task: &CellRef) -> Result<Residence, Stop>;
+
+    /// Queues a future that was woken while it was polled, behind what is queued.
+    fn again(&self, task: Task);
 }
 
-impl Idle for () {
+/// Who does not care; nor are futures run by it.
+pub(crate) struct Anybody;
+
+impl Runner for Anybody {
     fn about_to_be_idle(&self) {}
     fn ran(&self) {}
     fn not_idle(&self) {}
+
+    fn stops(&self) -> Option<Stop> {
+        None
+    }
+
+    fn house(&self, _task: &CellRef) -> Result<Residence, Stop> {
+        Err(Stop::Cancelled)
+    }
+
+    fn again(&self, task: Task) {
+        drop(task);
+    }
 }
 
-/// Runs a task that the caller has begun, to its end. Never unwinds.
-pub(super) fn run_begun(task: CellRef, idle: &impl Idle) {
+/// Runs a task that the caller has begun: a job to its end, a future until it is ready or has to wait. Never unwinds.
+pub(super) fn run_begun(task: CellRef, runner: &impl Runner) {
     panic::install_hook();
     panic::forget_noted();
-    if let Some(extras) = task.extras() {
+    let extras = task.extras();
+    if let Some(extras) = extras {
         extras.disarm();
     }
-    let limit = task.extras().and_then(|extras| extras.run_limit);
-    let alarm = limit.map(|limit| timer::request_cancel_after(limit, task.clone()));
-    let failed = frame::within(&task, Role::Running, || {
+    let limit = extras.and_then(|extras| extras.run_limit);
+    let alarm = limit.map(|limit| timer::limit_after(limit, task.clone()));
+    if task.is_future() {
+        if let (Some(extras), Some(alarm)) = (extras, alarm) {
+            // Until its end, which may be many polls away.
+            extras.arm(alarm);
+        }
+        return spawned::poll(task, runner);
+    }
+    let ran = frame::within(&task, Role::Running, || {
         // SAFETY: the caller won `PENDING -> RUNNING`, so it is the runner.
         unsafe { (task.vtable().run)(task.pointer()) }
     });
     drop(alarm);
-    idle.ran();
-    finish_on(task, failed, idle);
+    runner.ran();
+    finish_on(task, ran == Ran::Error, runner);
+}
+
+/// Polls a future that was woken, and that the caller has resumed. Never unwinds.
+pub(super) fn run_resumed(task: CellRef, runner: &impl Runner) {
+    panic::install_hook();
+    panic::forget_noted();
+    spawned::poll(task, runner);
+}
+
+/// The task has run for as long as it may: a future ends, any other job is asked to stop.
+pub(super) fn out_of_time(task: &Header) {
+    if task.is_future() {
+        let _ = spawned::stop(task, Stop::Late);
+    } else {
+        let _ = task.life.request_cancel();
+    }
 }
 
 /// Ends a task whose outcome its owner has written into the slot.
 pub(super) fn finish(task: CellRef, failed: bool) {
-    finish_on(task, failed, &());
+    finish_on(task, failed, &Anybody);
 }
 
-fn finish_on(task: CellRef, failed: bool, idle: &impl Idle) {
-    let watched = watcher(&task).is_some();
+pub(super) fn finish_on(task: CellRef, failed: bool, runner: &impl Runner) {
+    let watched = task.extras().is_some_and(|extras| extras.watcher.is_some());
     if !watched {
-        idle.about_to_be_idle();
+        runner.about_to_be_idle();
         match task.life.finish_quietly(failed) {
             Quiet::Finished => {
                 // The transition gave this reference back; the cell may be gone.
@@ -72,38 +127,38 @@ fn finish_on(task: CellRef, failed: bool, idle: &impl Idle) {
     let waiters = unsafe { task.waiters.take() };
     debug_assert!(!before.is_terminal());
     if watched || before.is_detached() || waiters.has_foreign() {
-        idle.not_idle();
+        runner.not_idle();
     }
     let access = waiters.has_callbacks();
     let after = task.life.finish_locked(failed, access);
     if after.is_detached() {
         // Its value is dropped below, or in a callback's wake; both are foreign.
-        idle.not_idle();
+        runner.not_idle();
+    }
+    let foreign = waiters.notify_threads();
+    if foreign.has_waker_of_set() {
+        runner.not_idle();
     }
     if !access && after.is_detached() && after.holds_value() {
         drop_orphan(&task);
     }
-    conclude(task, waiters, access);
+    conclude(task, foreign, access);
 }
 
-/// Fails a task that the caller has begun but will not run.
+/// Fails a task that the caller has begun, or resumed, but will not run.
 pub(super) fn fail_begun(task: CellRef, error: TaskError) {
+    if task.is_future() { spawned::fail(task, error) } else { fail_owned(task, error) }
+}
+
+/// Fails a task whose slot the caller owns, for good, and which holds the job.
+pub(super) fn fail_owned(task: CellRef, error: TaskError) {
     if let Some(extras) = task.extras() {
         extras.disarm();
     }
-    // SAFETY: the caller won `PENDING -> RUNNING`, so it owns the slot, which holds the job.
-    let _ = contain(|| unsafe { (task.vtable().drop_job)(task.pointer()) });
-    // SAFETY: as above, and the job has left the slot.
+    drop_job(&task);
+    // SAFETY: the caller owns the slot, and the job has left it.
     unsafe { value::write_error(&task, error) };
     finish(task, true);
-}
-
-/// Fails a task that nobody has begun; leaves every other as it is.
-pub(crate) fn fail_pending(task: CellRef, error: TaskError) {
-    match task.life.begin() {
-        Begin::Begun => fail_begun(task, error),
-        Begin::Gone => {}
-    }
 }
 
 /// Fails a task that nobody has begun, from outside of the executor that has it in its queue.
@@ -136,9 +191,8 @@ pub(super) fn try_cancel(task: &Header) -> Option<bool> {
     match task.life.cancel() {
         Cancel::Won => {}
         Cancel::Already => return None,
-        Cancel::Refused => return Some(false),
+        Cancel::Refused => return spawned::stop(task, Stop::Cancelled),
     }
-    // The caller's own handle may be dropped by a callback below; this one keeps the cell.
     let task = CellRef::to(task);
     // SAFETY: `Cancel::Won` left the lock with this thread.
     let waiters = unsafe { task.waiters.take() };
@@ -148,26 +202,27 @@ pub(super) fn try_cancel(task: &Header) -> Option<bool> {
     if let Some(extras) = task.extras() {
         extras.disarm();
     }
-    // SAFETY: this thread won `PENDING -> CANCELLED`, so it owns the job.
-    let _ = contain(|| unsafe { (task.vtable().drop_job)(task.pointer()) });
-    conclude(task, waiters, access);
+    // Before the job, whose drop is foreign: a thread that gives up waiting at this moment waits to be told.
+    let foreign = waiters.notify_threads();
+    drop_job(&task);
+    conclude(task, foreign, access);
     Some(true)
 }
 
-/// Ends a handed cell whose source was cancelled.
-pub(super) fn cancel_handed(task: CellRef) {
+/// Ends a task as cancelled whose slot the caller owns, for good, and which is empty.
+pub(super) fn cancel_owned(task: CellRef) {
     let _ = task.life.lock();
     // SAFETY: the lock is held.
     let waiters = unsafe { task.waiters.take() };
     let access = waiters.has_callbacks();
     task.life.unlock_cancelled(access);
-    conclude(task, waiters, access);
+    conclude(task, waiters.notify_threads(), access);
 }
 
-/// The last steps of every end: tell everybody, call the callbacks, let go.
-fn conclude(task: CellRef, waiters: Taken, access: bool) {
+/// The last steps of every end: wake the wakers, call the callbacks, let go.
+fn conclude(task: CellRef, foreign: Foreign, access: bool) {
     let watcher = watcher(&task);
-    let callbacks = waiters.notify();
+    let callbacks = foreign.wake();
     if access {
         frame::within(&task, Role::Notifying, || {
             // SAFETY: ACCESS was taken with the terminal transition, and nodes are made by this task's own future.
@@ -213,7 +268,7 @@ pub(super) fn release_access(task: &CellRef) {
         drop_value(task);
     }
     if let Some(waiters) = waiters {
-        let none_left = waiters.notify();
+        let none_left = waiters.notify_threads().wake();
         debug_assert!(none_left.is_empty());
     }
 }
@@ -222,6 +277,22 @@ pub(super) fn release_access(task: &CellRef) {
 fn drop_orphan(task: &CellRef) {
     task.life.mark_taken();
     drop_value(task);
+}
+
+/// Drops a job whose slot the caller owns; a panic in that ends here.
+pub(super) fn drop_job(task: &Header) {
+    // SAFETY: the caller owns the slot (access rules 2 and 3), which holds the job.
+    let _ = contain(|| unsafe { (task.vtable().drop_job)(task.pointer()) });
+}
+
+/// Drops an outcome that nobody has seen, and nobody will.
+pub(super) fn clear(task: &Header, failed: bool) {
+    if failed {
+        // SAFETY: the caller owns the slot (access rule 2), which holds an error.
+        drop_contained(unsafe { value::read::<Box<TaskError>>(task) });
+    } else {
+        drop_value(task);
+    }
 }
 
 /// Drops a value that belongs to the caller; a panic in that ends here.

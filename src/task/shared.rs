@@ -4,8 +4,9 @@
 use super::blocking::{self, Until};
 use super::cell::value;
 use super::future::{self, Future, FutureId};
+use super::waiters::OWN;
 use crate::error::TaskError;
-use crate::sync::Deadline;
+use crate::sync::{Deadline, Mutex, global};
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
@@ -33,6 +34,8 @@ use std::time::Duration;
 pub struct SharedFuture<T> {
     /// Nobody moves the value out: `shared` took the only handle that could.
     future: Arc<Future<T>>,
+    /// By what its waker is known; 0 until it has left one.
+    waker_id: u64,
     /// Lends `&T` to several threads, and drops the value on any of them.
     _lends: PhantomData<Arc<T>>,
 }
@@ -42,7 +45,7 @@ impl<T> RefUnwindSafe for SharedFuture<T> {}
 
 impl<T> SharedFuture<T> {
     pub(super) fn new(future: Future<T>) -> Self {
-        SharedFuture { future: Arc::new(future), _lends: PhantomData }
+        SharedFuture { future: Arc::new(future), waker_id: 0, _lends: PhantomData }
     }
 
     pub(super) fn future(&self) -> &Future<T> {
@@ -112,7 +115,15 @@ impl<T> SharedFuture<T> {
 
 impl<T> Clone for SharedFuture<T> {
     fn clone(&self) -> Self {
-        SharedFuture { future: Arc::clone(&self.future), _lends: PhantomData }
+        SharedFuture { future: Arc::clone(&self.future), waker_id: 0, _lends: PhantomData }
+    }
+}
+
+impl<T> Drop for SharedFuture<T> {
+    fn drop(&mut self) {
+        if self.waker_id != 0 {
+            future::take_back_wakers(self.future.header(), &[self.waker_id]);
+        }
     }
 }
 
@@ -122,15 +133,28 @@ impl<T> fmt::Debug for SharedFuture<T> {
     }
 }
 
+fn next_waker_id() -> u64 {
+    global! {
+        static LAST: Mutex<u64> = Mutex::new(OWN)
+    }
+    let mut last = LAST.lock();
+    *last += 1;
+    *last
+}
+
 /// Awaiting cannot lend from `self`, so it clones the value.
 impl<T: Clone> std::future::Future for SharedFuture<T> {
     type Output = Result<T, TaskError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let task = self.future.header();
+        let this = self.get_mut();
+        let task = this.future.header();
         if !task.snapshot().is_terminal() {
-            future::register_waker(task, cx.waker(), false, Until::Terminal);
+            if this.waker_id == 0 {
+                this.waker_id = next_waker_id();
+            }
+            future::register_waker(task, cx.waker(), this.waker_id, Until::Terminal);
         }
-        self.look().map_or(Poll::Pending, |outcome| Poll::Ready(outcome.cloned()))
+        this.look().map_or(Poll::Pending, |outcome| Poll::Ready(outcome.cloned()))
     }
 }

@@ -1,11 +1,13 @@
 //! Actions at a point in time: one thread for the whole process, started when there is something to wait for.
 //!
 //! The thread that waits for the next action is the leader. Before it carries one out it stops being it, and sees to it
-//! that the rest has a new one; so an action that runs foreign code for long (a callback, a `Drop`) delays no other.
+//! that the rest has a new one; so an action that runs foreign code for long (a callback, a `Drop`) delays no other. A
+//! thread that comes back from an action and is not needed as the leader stays as the follower, the next to lead, unless
+//! there is one already.
 
 use super::header::CellRef;
 use super::run;
-use crate::sync::{Condvar, Deadline, Mutex, global, spawn_thread};
+use crate::sync::{Condvar, Deadline, Mutex, MutexGuard, global, spawn_thread};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -17,18 +19,34 @@ struct Schedule {
     next_id: u64,
     actions: BTreeMap<Key, Action>,
     led: bool,
+    /// A thread waits to become the leader.
+    followed: bool,
+    /// It is to lead, and has not woken yet.
+    promoted: bool,
 }
 
 global! {
-    static SCHEDULE: Mutex<Schedule> = Mutex::new(Schedule { next_id: 0, actions: BTreeMap::new(), led: false })
+    static SCHEDULE: Mutex<Schedule> = Mutex::new(Schedule {
+        next_id: 0,
+        actions: BTreeMap::new(),
+        led: false,
+        followed: false,
+        promoted: false,
+    })
 }
+// Wakes the leader: there is an earlier action.
 global! {
     static EARLIER: Condvar = Condvar::new()
+}
+// Wakes the follower: it leads.
+global! {
+    static LEAD: Condvar = Condvar::new()
 }
 
 /// How long a leader without actions stays.
 const LINGER: Duration = Duration::from_secs(1);
-const STACK: usize = 256 * 1024;
+/// Callbacks and destructors of users run on it, so it is as large as std's threads' usually are.
+const STACK: usize = 2 * 1024 * 1024;
 
 /// An action that is due later; dropping it takes it back if it has not begun.
 #[must_use]
@@ -60,11 +78,9 @@ pub(crate) fn after(wait: Duration, action: impl FnOnce() + Send + 'static) -> A
     Alarm(Some(key))
 }
 
-/// Sets the task's cancel token after `limit`.
-pub(super) fn request_cancel_after(limit: Duration, task: CellRef) -> Alarm {
-    after(limit, move || {
-        let _ = task.life.request_cancel();
-    })
+/// Tells the task after `limit` that its time is up.
+pub(super) fn limit_after(limit: Duration, task: CellRef) -> Alarm {
+    after(limit, move || run::out_of_time(&task))
 }
 
 /// Fails the task with `DeadlineExceeded` after `limit`, if it has not begun by then.
@@ -74,7 +90,32 @@ pub(crate) fn expire_after(limit: Duration, task: CellRef) -> Alarm {
 
 /// Where the system gives no thread, the next action or the end of another one tries again.
 fn start_leader(schedule: &mut Schedule) {
-    schedule.led = spawn_thread("cf-timer".to_owned(), STACK, lead).is_ok();
+    if schedule.followed && !schedule.promoted {
+        schedule.led = true;
+        schedule.promoted = true;
+        LEAD.notify_one();
+    } else {
+        schedule.led = spawn_thread("cf-timer".to_owned(), STACK, lead).is_ok();
+    }
+}
+
+/// Waits as the follower; `None` if it was not needed for long, or if there is one already.
+fn follow(mut schedule: MutexGuard<'static, Schedule>) -> Option<MutexGuard<'static, Schedule>> {
+    if schedule.followed {
+        return None;
+    }
+    schedule.followed = true;
+    let until = Deadline::after(Some(LINGER));
+    while !schedule.promoted {
+        if until.is_past() {
+            schedule.followed = false;
+            return None;
+        }
+        schedule = LEAD.wait_until(schedule, until);
+    }
+    schedule.followed = false;
+    schedule.promoted = false;
+    Some(schedule)
 }
 
 fn lead() {
@@ -97,7 +138,11 @@ fn lead() {
                 let _ = crate::sync::contain(action);
                 schedule = SCHEDULE.lock();
                 if schedule.led {
-                    return;
+                    // It is this thread, once it has followed.
+                    match follow(schedule) {
+                        Some(leading) => schedule = leading,
+                        None => return,
+                    }
                 }
                 schedule.led = true;
                 idle_since = Instant::now();

@@ -3,6 +3,8 @@
 use super::blocking::Need;
 use super::wait_set::{WaitSet, Waitable};
 use crate::sync::Deadline;
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 /// When [`wait`] has seen enough.
@@ -50,30 +52,85 @@ pub fn wait<W: Waitable>(
     when: ReturnWhen,
 ) -> DoneAndNotDone<W> {
     let deadline = Deadline::after(timeout.into());
-    let mut set = WaitSet::new(futures);
-    let mut done: Vec<(usize, W)> = Vec::with_capacity(set.total());
-    let mut enough = false;
+    let mut gathering = Gathering::new(futures, when);
     let need = if when == ReturnWhen::AllCompleted { Need::All } else { Need::First };
-    loop {
-        while let Some((index, future)) = set.next_ready() {
-            enough |= match when {
+    let mut in_time = true;
+    while let (Some(wanted), true) = (gathering.wanted(), in_time) {
+        // After the deadline one last look: it and the end may have come together.
+        in_time = matches!(gathering.set.sleep(need, wanted, deadline), Ok(true));
+    }
+    gathering.wanted();
+    gathering.into_lists()
+}
+
+/// As [`wait`], for async code: awaits until enough of them have ended. A limit is the runtime's business.
+///
+/// # Cancel safety
+/// Futures that were given by reference lose nothing when this is dropped; futures that were given by value go with it.
+///
+/// # Examples
+/// ```
+/// use concurrent_futures::{ReturnWhen, ThreadPoolExecutor, wait_async};
+///
+/// let pool = ThreadPoolExecutor::new(2)?;
+/// let first = pool.block_on(async {
+///     let futures: Vec<_> = (0..4).map(|n| pool.submit(move || n)).collect();
+///     wait_async(&futures, ReturnWhen::FirstCompleted).await.done.len()
+/// });
+/// assert!(first >= 1);
+/// # Ok::<(), concurrent_futures::BuildError>(())
+/// ```
+pub async fn wait_async<W: Waitable>(futures: impl IntoIterator<Item = W>, when: ReturnWhen) -> DoneAndNotDone<W> {
+    let mut gathering = Gathering::new(futures, when);
+    poll_fn(|cx| {
+        while let Some(wanted) = gathering.wanted() {
+            if gathering.set.set_waker(wanted, cx.waker()) {
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(())
+    })
+    .await;
+    gathering.into_lists()
+}
+
+/// Futures that are being waited for, and those that have ended.
+struct Gathering<W: Waitable> {
+    set: WaitSet<W>,
+    done: Vec<(usize, W)>,
+    when: ReturnWhen,
+    enough: bool,
+}
+
+impl<W: Waitable> Gathering<W> {
+    fn new(futures: impl IntoIterator<Item = W>, when: ReturnWhen) -> Self {
+        let set = WaitSet::new(futures);
+        let done = Vec::with_capacity(set.total());
+        Gathering { set, done, when, enough: false }
+    }
+
+    /// Collects those that have ended; says how many more are wanted at the least, if any.
+    fn wanted(&mut self) -> Option<usize> {
+        while let Some((index, future)) = self.set.next_ready() {
+            self.enough |= match self.when {
                 ReturnWhen::FirstCompleted => true,
                 ReturnWhen::FirstError => future.target().0.error(false).is_some_and(|error| !error.is_cancelled()),
                 ReturnWhen::AllCompleted => false,
             };
-            done.push((index, future));
+            self.done.push((index, future));
         }
-        if enough || set.unfinished() == 0 {
-            break;
-        }
-        let wanted = if when == ReturnWhen::AllCompleted { set.unfinished() } else { 1 };
-        match set.sleep(need, wanted, deadline) {
-            Ok(true) => {}
-            // One last look: the end and the deadline may have come together.
-            Ok(false) | Err(_) => enough = true,
+        let left = self.set.unfinished();
+        match self.when {
+            _ if self.enough || left == 0 => None,
+            ReturnWhen::AllCompleted => Some(left),
+            ReturnWhen::FirstCompleted | ReturnWhen::FirstError => Some(1),
         }
     }
-    done.sort_unstable_by_key(|(index, _)| *index);
-    let done = done.into_iter().map(|(_, future)| future).collect();
-    DoneAndNotDone { done, not_done: set.into_rest().into_iter().map(|(_, future)| future).collect() }
+
+    fn into_lists(self) -> DoneAndNotDone<W> {
+        let Gathering { set, mut done, .. } = self;
+        done.sort_unstable_by_key(|(index, _)| *index);
+        let done = done.into_iter().map(|(_, future)| future).collect();
+        DoneAndNotDone { done, not_done: set.into_rest().into_iter().map(|(_, future)| future).collect() }
+    }
 }

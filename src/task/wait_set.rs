@@ -1,16 +1,18 @@
 //! Waiting for many futures at once: who has ended is told to one place.
 #![expect(unsafe_code, reason = "nodes that are linked into other lists")]
 
-use super::blocking::{self, Need, Pause};
+use super::blocking::{self, Member, Need, Pause, Ticket};
 use super::future::{CancelOnDrop, Future, FutureId};
 use super::header::Header;
 use super::run;
 use super::shared::SharedFuture;
 use super::waiters::{Ready, SetNode};
 use crate::error::TaskError;
-use crate::sync::{Deadline, Mutex, Unparker, spin_hint};
+use crate::sync::{Deadline, Mutex, Unparker, drop_contained, spin_hint};
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
 
 /// Anything that can be waited for, whatever its value: a future, a shared one, `&` or `Box` of one.
 ///
@@ -108,6 +110,11 @@ macro_rules! futures {
     };
 }
 
+/// More members than this are a long list to go through for each sleep.
+const MANY: usize = 64;
+/// How long a wait for one of many sleeps before it goes through the list.
+const SOON: Duration = Duration::from_millis(1);
+
 /// Where the members tell of their end.
 struct Told {
     state: Mutex<ToldState>,
@@ -121,19 +128,23 @@ struct ToldState {
     told: Vec<bool>,
     /// Who sleeps, and how many have to be ready before it is woken.
     sleeper: Option<(usize, Arc<Unparker>)>,
+    /// The same for who awaits it.
+    waker: Option<(usize, Waker)>,
 }
 
 impl Ready for Told {
-    fn ready(&self, index: usize) {
+    fn ready(&self, index: usize) -> Option<Waker> {
         let mut state = self.state.lock();
         state.ready.push_back(index);
         state.told[index] = true;
         let ready = state.ready.len();
         let sleeper = state.sleeper.take_if(|(wanted, _)| ready >= *wanted);
+        let waker = state.waker.take_if(|(wanted, _)| ready >= *wanted);
         drop(state);
         if let Some((_, sleeper)) = sleeper {
             sleeper.unpark();
         }
+        waker.map(|(_, waker)| waker)
     }
 }
 
@@ -195,7 +206,8 @@ impl<W: Waitable> WaitSet<W> {
         }
         task.life.unlock(before, !done || before.has_waiters());
         if done {
-            self.told.ready(index);
+            // Nobody awaits the set while it gets a member.
+            let _ = self.told.ready(index);
         }
     }
 
@@ -233,25 +245,57 @@ impl<W: Waitable> WaitSet<W> {
     /// # Errors
     /// [`TaskError::Deadlock`] where that would never be.
     pub(crate) fn sleep(&self, need: Need<'_>, wanted: usize, deadline: Deadline) -> Result<bool, TaskError> {
-        let awaited: Vec<&Header> = if blocking::asks() {
-            self.members.iter().flatten().map(|member| member.target().0.resolve()).collect()
+        // A look that does not wait neither lends this thread's place nor says what it waits for.
+        if deadline.is_past() && !cfg!(concurrent_futures_loom) {
+            return Ok(false);
+        }
+        if blocking::asks() && matches!(need, Need::First) && self.unfinished > MANY {
+            // To say what is waited for takes as long as there are members; among many, one usually ends soon.
+            let soon = Deadline::after(Some(SOON));
+            let Some(ticket) = blocking::enter(&Pause::new(&[], Need::Outside, soon))? else { return Ok(true) };
+            if self.park(&ticket, wanted, soon) {
+                return Ok(true);
+            }
+        }
+        let awaited: Vec<Member<'_>> = if blocking::asks() {
+            self.members.iter().flatten().map(|member| Member::resolved(member.target().0, false)).collect()
         } else {
             Vec::new()
         };
         let Some(ticket) = blocking::enter(&Pause::new(&awaited, need, deadline))? else {
             return Ok(true);
         };
+        let told = self.park(&ticket, wanted, deadline);
+        ticket.check()?;
+        Ok(told)
+    }
+
+    /// Sleeps once: `false` if the deadline came first.
+    fn park(&self, ticket: &Ticket, wanted: usize, deadline: Deadline) -> bool {
         {
             let mut state = self.told.state.lock();
             if state.ready.len() >= wanted {
-                return Ok(true);
+                return true;
             }
             state.sleeper = Some((wanted, ticket.parker.unparker()));
         }
         let told = ticket.parker.park_until(deadline);
         self.told.state.lock().sleeper = None;
-        ticket.check()?;
-        Ok(told)
+        told
+    }
+
+    /// Leaves a waker for when `wanted` members that were not handed out have ended. `false`: they have.
+    pub(crate) fn set_waker(&self, wanted: usize, waker: &Waker) -> bool {
+        // Cloning and dropping are foreign code, and so happen outside the lock.
+        let waker = waker.clone();
+        let mut state = self.told.state.lock();
+        if state.ready.len() >= wanted {
+            return false;
+        }
+        let old = state.waker.replace((wanted, waker));
+        drop(state);
+        drop_contained(old);
+        true
     }
 
     fn unregister(&self) {

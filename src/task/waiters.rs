@@ -5,7 +5,7 @@
 //! further wakers belong to the list.
 #![expect(unsafe_code, reason = "an intrusive list of nodes that live elsewhere")]
 
-use crate::sync::{Access, Unparker};
+use crate::sync::{Access, AtomicBool, Ordering, Unparker};
 use std::cell::Cell;
 use std::ptr::NonNull;
 use std::sync::Arc;
@@ -34,7 +34,6 @@ pub(super) struct Node {
 enum Kind {
     Thread,
     Set,
-    OwnWaker,
     Waker,
     Callback,
 }
@@ -44,6 +43,8 @@ enum Kind {
 pub(super) struct ThreadNode {
     node: Node,
     unparker: Arc<Unparker>,
+    /// Set by whoever tells it; the last that is done with the node.
+    told: AtomicBool,
 }
 
 /// One member of a wait for many; lives with the wait.
@@ -61,15 +62,23 @@ unsafe impl Sync for SetNode {}
 
 /// Where a wait for many hears of its members.
 pub(super) trait Ready: Send + Sync {
-    /// Member `index` has ended. Calls nothing foreign.
-    fn ready(&self, index: usize);
+    /// Member `index` has ended. Calls nothing foreign; gives back whom the caller is to wake when it may.
+    #[must_use]
+    fn ready(&self, index: usize) -> Option<Waker>;
 }
 
 #[repr(C)]
 struct WakerNode {
     node: Node,
+    /// Whose it is, so that it can be replaced and taken back; [`NOBODY`] for one that was left by reference.
+    whose: u64,
     waker: Waker,
 }
+
+/// Whose the waker is that is left by the future's own handle.
+pub(super) const OWN: u64 = 0;
+/// Whose those are that are left through `&Future`, which has no identity.
+pub(super) const NOBODY: u64 = u64::MAX;
 
 /// A callback, followed in memory by what its `call` knows.
 #[repr(C)]
@@ -87,7 +96,12 @@ impl Node {
 
 impl ThreadNode {
     pub(super) fn new(unparker: Arc<Unparker>) -> Self {
-        ThreadNode { node: Node::new(Kind::Thread), unparker }
+        ThreadNode { node: Node::new(Kind::Thread), unparker, told: AtomicBool::new(false) }
+    }
+
+    pub(super) fn is_told(&self) -> bool {
+        // ORDERING: Acquire pairs with the Release in `notify_threads`: nobody uses the node any more.
+        self.told.load(Ordering::Acquire)
     }
 
     pub(super) fn node(&self) -> NonNull<Node> {
@@ -120,13 +134,7 @@ impl Waiters {
     /// The caller holds the lock bit. The node stays valid until it was removed or its owner was told.
     pub(super) unsafe fn push(&self, node: NonNull<Node>) {
         self.access.exclusive(|| {
-            if let Some(vtable) = self.vtable.take() {
-                // SAFETY: by the invariant these are the parts of a waker that the list owns; the vtable is gone, so
-                // there is no second one.
-                let waker = unsafe { Waker::new(self.first.replace(std::ptr::null()), vtable) };
-                let own = Box::new(WakerNode { node: Node::new(Kind::OwnWaker), waker });
-                self.first.set(Box::into_raw(own).cast_const().cast());
-            }
+            self.make_room();
             // SAFETY: the node is valid by the contract.
             unsafe { node.as_ref() }.next.set(self.first.get().cast());
             self.first.set(node.as_ptr().cast_const().cast());
@@ -166,22 +174,23 @@ impl Waiters {
         self.access.shared(|| self.first.get().is_null() && self.vtable.get().is_none())
     }
 
-    /// Finds the future's own waker, or with `own: false` another one that wakes the same task.
+    /// Whether there is a waker that wakes the same task, left by the same handle, or if that is [`NOBODY`] by any.
     ///
     /// # Safety
     /// The caller holds the lock bit.
-    pub(super) unsafe fn has_waker(&self, waker: &Waker, own: bool) -> bool {
+    pub(super) unsafe fn has_waker(&self, waker: &Waker, whose: u64) -> bool {
         self.access.shared(|| {
             if let Some(vtable) = self.vtable.get() {
-                return self.first.get() == waker.data() && std::ptr::eq(vtable, waker.vtable());
+                let same = self.first.get() == waker.data() && std::ptr::eq(vtable, waker.vtable());
+                return same && (whose == OWN || whose == NOBODY);
             }
             let mut link: *const Node = self.first.get().cast();
             // SAFETY: as in `remove`.
             while let Some(here) = unsafe { link.as_ref() } {
-                if here.kind == Kind::OwnWaker || (!own && here.kind == Kind::Waker) {
-                    // SAFETY: nodes of these kinds are `WakerNode`s, which begin with their node.
+                if here.kind == Kind::Waker {
+                    // SAFETY: nodes of this kind are `WakerNode`s, which begin with their node.
                     let stored = unsafe { &*link.cast::<WakerNode>() };
-                    if stored.waker.will_wake(waker) {
+                    if (whose == NOBODY || stored.whose == whose) && stored.waker.will_wake(waker) {
                         return true;
                     }
                 }
@@ -191,71 +200,72 @@ impl Waiters {
         })
     }
 
-    /// Replaces the future's own waker; gives the old one back, to be dropped outside the lock.
+    /// Stores a waker in place of the one that the same handle left before, which is given back, to be dropped outside
+    /// the lock. One of [`NOBODY`] comes on top of the others.
     ///
     /// # Safety
     /// The caller holds the lock bit.
-    pub(super) unsafe fn set_own_waker(&self, waker: Option<Waker>) -> Option<Waker> {
+    pub(super) unsafe fn set_waker(&self, waker: Waker, whose: u64) -> Option<Waker> {
         self.access.exclusive(|| {
-            if let Some(vtable) = self.vtable.take() {
-                // SAFETY: as in `push`.
-                let old = unsafe { Waker::new(self.first.replace(std::ptr::null()), vtable) };
-                self.keep_own(waker);
-                return Some(old);
+            let old = if whose == NOBODY { None } else { self.take_waker_of(whose) };
+            if whose == OWN && self.first.get().is_null() {
+                self.vtable.set(Some(waker.vtable()));
+                self.first.set(waker.data());
+                std::mem::forget(waker);
+                return old;
             }
-            let mut link: *const Node = self.first.get().cast();
-            let mut previous: Option<&Node> = None;
-            // SAFETY: as in `remove`.
-            while let Some(here) = unsafe { link.as_ref() } {
-                if here.kind == Kind::OwnWaker {
-                    match previous {
-                        Some(previous) => previous.next.set(here.next.get()),
-                        None => self.first.set(here.next.get().cast()),
-                    }
-                    // SAFETY: nodes of this kind are boxed `WakerNode`s; it is unlinked, so this is the only owner.
-                    let old = unsafe { Box::from_raw(link.cast::<WakerNode>().cast_mut()) };
-                    self.keep_own(waker);
-                    return Some(old.waker);
-                }
-                previous = Some(here);
-                link = here.next.get();
-            }
-            self.keep_own(waker);
-            None
+            self.make_room();
+            let node = WakerNode { node: Node::new(Kind::Waker), whose, waker };
+            node.node.next.set(self.first.get().cast());
+            self.first.set(Box::into_raw(Box::new(node)).cast_const().cast());
+            old
         })
     }
 
-    /// Stores the future's own waker, of which there is none now.
-    fn keep_own(&self, waker: Option<Waker>) {
-        let Some(waker) = waker else { return };
-        if self.first.get().is_null() {
-            self.vtable.set(Some(waker.vtable()));
-            self.first.set(waker.data());
-            std::mem::forget(waker);
-        } else {
-            self.link_waker(waker, Kind::OwnWaker);
-        }
-    }
-
-    fn link_waker(&self, waker: Waker, kind: Kind) {
-        let node = WakerNode { node: Node::new(kind), waker };
-        node.node.next.set(self.first.get().cast());
-        self.first.set(Box::into_raw(Box::new(node)).cast_const().cast());
-    }
-
-    /// Adds a waker beside the future's own.
+    /// Takes a waker out that this handle left.
     ///
     /// # Safety
     /// The caller holds the lock bit.
-    pub(super) unsafe fn add_waker(&self, waker: Waker) {
-        self.access.exclusive(|| {
-            if let Some(vtable) = self.vtable.take() {
-                // SAFETY: as in `push`.
-                let own = unsafe { Waker::new(self.first.replace(std::ptr::null()), vtable) };
-                self.link_waker(own, Kind::OwnWaker);
+    pub(super) unsafe fn take_waker(&self, whose: u64) -> Option<Waker> {
+        self.access.exclusive(|| self.take_waker_of(whose))
+    }
+
+    /// Moves the waker that has the list to itself into a node.
+    fn make_room(&self) {
+        if let Some(vtable) = self.vtable.take() {
+            // SAFETY: by the invariant these are the parts of a waker that the list owns; the vtable is gone, so there is
+            // no second one.
+            let waker = unsafe { Waker::new(self.first.replace(std::ptr::null()), vtable) };
+            let own = Box::new(WakerNode { node: Node::new(Kind::Waker), whose: OWN, waker });
+            self.first.set(Box::into_raw(own).cast_const().cast());
+        }
+    }
+
+    fn take_waker_of(&self, whose: u64) -> Option<Waker> {
+        if let Some(vtable) = self.vtable.get() {
+            return (whose == OWN).then(|| {
+                self.vtable.set(None);
+                // SAFETY: as in `make_room`.
+                unsafe { Waker::new(self.first.replace(std::ptr::null()), vtable) }
+            });
+        }
+        let mut link: *const Node = self.first.get().cast();
+        let mut previous: Option<&Node> = None;
+        // SAFETY: as in `remove`.
+        while let Some(here) = unsafe { link.as_ref() } {
+            // SAFETY: nodes of this kind are `WakerNode`s, which begin with their node.
+            if here.kind == Kind::Waker && unsafe { &*link.cast::<WakerNode>() }.whose == whose {
+                match previous {
+                    Some(previous) => previous.next.set(here.next.get()),
+                    None => self.first.set(here.next.get().cast()),
+                }
+                // SAFETY: nodes of this kind are boxed; it is unlinked, so this is the only owner.
+                return Some(unsafe { Box::from_raw(link.cast::<WakerNode>().cast_mut()) }.waker);
             }
-            self.link_waker(waker, Kind::Waker);
-        });
+            previous = Some(here);
+            link = here.next.get();
+        }
+        None
     }
 
     /// Takes everything, oldest first.
@@ -346,10 +356,10 @@ impl Taken {
         foreign
     }
 
-    /// Tells the threads and wait-sets, then the wakers; hands the callbacks back, oldest first.
-    ///
-    /// Threads come first, so that a thread whose own time is up waits for no foreign code.
-    pub(super) fn notify(mut self) -> Callbacks {
+    /// Tells threads and wait-sets. They come first, before anything foreign, because one whose own time is up waits for
+    /// being told.
+    pub(super) fn notify_threads(mut self) -> Foreign {
+        let mut of_sets = Vec::new();
         let mut wakers: *const Node = std::ptr::null();
         let mut callbacks: *const Node = std::ptr::null();
         let mut last_callback: Option<&Node> = None;
@@ -360,17 +370,20 @@ impl Taken {
             let node = std::mem::replace(&mut link, here.next.get());
             match here.kind {
                 Kind::Thread => {
-                    // SAFETY: nodes of this kind are `ThreadNode`s, valid until the unpark below; the clone outlives it.
-                    let unparker = Arc::clone(unsafe { &(*node.cast::<ThreadNode>()).unparker });
+                    // SAFETY: nodes of this kind are `ThreadNode`s, valid until they are told.
+                    let thread = unsafe { &*node.cast::<ThreadNode>() };
+                    let unparker = Arc::clone(&thread.unparker);
+                    // ORDERING: Release pairs with the Acquire in `is_told`. The node may be gone after this.
+                    thread.told.store(true, Ordering::Release);
                     unparker.unpark();
                 }
                 Kind::Set => {
                     // SAFETY: nodes of this kind are `SetNode`s, valid until `ready` below.
                     let member = unsafe { &*node.cast::<SetNode>() };
                     let (set, index) = (Arc::clone(&member.set), member.index);
-                    set.ready(index);
+                    of_sets.extend(set.ready(index));
                 }
-                Kind::OwnWaker | Kind::Waker => {
+                Kind::Waker => {
                     here.next.set(wakers);
                     wakers = node;
                 }
@@ -384,18 +397,38 @@ impl Taken {
                 }
             }
         }
+        Foreign { waker: self.waker.take(), of_sets, wakers, callbacks: Callbacks(callbacks) }
+    }
+}
+
+/// Who is left to be told when the threads have been: all of it is foreign code.
+#[must_use]
+pub(super) struct Foreign {
+    waker: Option<Waker>,
+    /// Of waits for many.
+    of_sets: Vec<Waker>,
+    wakers: *const Node,
+    callbacks: Callbacks,
+}
+
+impl Foreign {
+    /// Whether a wait for many has to be woken, which could not be seen before.
+    pub(super) fn has_waker_of_set(&self) -> bool {
+        !self.of_sets.is_empty()
+    }
+
+    /// Wakes the wakers; hands the callbacks back, oldest first.
+    pub(super) fn wake(mut self) -> Callbacks {
         // SAFETY: nodes of these kinds belong to the list until they are turned into boxes below.
-        while let Some(here) = unsafe { wakers.as_ref() } {
+        while let Some(here) = unsafe { self.wakers.as_ref() } {
             let next = here.next.get();
             // SAFETY: nodes of these kinds are boxed `WakerNode`s, and each is met once.
-            let node = unsafe { Box::from_raw(wakers.cast::<WakerNode>().cast_mut()) };
+            let node = unsafe { Box::from_raw(self.wakers.cast::<WakerNode>().cast_mut()) };
             wake(node.waker);
-            wakers = next;
+            self.wakers = next;
         }
-        if let Some(waker) = self.waker.take() {
-            wake(waker);
-        }
-        Callbacks(callbacks)
+        self.of_sets.into_iter().chain(self.waker.take()).for_each(wake);
+        self.callbacks
     }
 }
 

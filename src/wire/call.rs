@@ -2,7 +2,7 @@
 
 use super::job::Job;
 use super::macros::{Kind, Owned};
-use super::portable::{Code, Portable, PortableJob};
+use super::portable::{Code, Portable, PortableJob, Sealed};
 
 /// A function and its arguments, made by [`call!`](crate::call) and [`task!`](crate::task!).
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +59,8 @@ impl<F: Function<A, Output: Send + 'static>, A: Send + 'static> Job for Call<F, 
         self.f.call(self.args)
     }
 }
+
+impl<F, A> Sealed for Call<F, A> {}
 
 impl<F: Code + Function<A, Output: Portable>, A: Portable> PortableJob for Call<F, A> {}
 

@@ -29,7 +29,10 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Portable for T {}
     note = "portable jobs are: `call!(f(a, b))` and `task!([a, b] => ..)`; arguments and result need serde's traits",
     note = "to use a closure that captures, take a `ThreadPoolExecutor` or `&dyn InProcessExecutor`"
 )]
-pub trait PortableJob: Job<Output: Portable> {}
+pub trait PortableJob: Job<Output: Portable> + Sealed {}
+
+/// Only a `Call` is known to capture nothing.
+pub trait Sealed {}
 
 /// A function that is only code: `fn` items and closures without captures.
 #[diagnostic::on_unimplemented(

@@ -5,9 +5,10 @@ use super::chunk::{ChunkOutput, ChunkResults};
 use super::runner::{Pending, Runner};
 use crate::error::TaskError;
 use crate::sync::{Deadline, Payload, contain};
-use crate::task::{Future, Need, WaitSet};
+use crate::task::{self, Bell, Future, Need, Sealed as _, WaitSet};
 use std::collections::VecDeque;
 use std::iter::Empty;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 /// Chunks in flight for each worker, where no window is asked for.
@@ -44,6 +45,9 @@ pub(super) struct Drive<'e, I: Iterator, R> {
     automatic: usize,
     /// What the input's panic left; the next `next` passes it on.
     panicked: Option<Payload>,
+    /// The time was found to be up; and there was more to come.
+    expired: bool,
+    cut_short: bool,
     ended: bool,
 }
 
@@ -53,8 +57,8 @@ struct Chunk<'e, R> {
     items: usize,
 }
 
-impl<R> crate::task::Sealed for Chunk<'_, R> {
-    fn target(&self) -> crate::task::Target<'_> {
+impl<R> task::Sealed for Chunk<'_, R> {
+    fn target(&self) -> task::Target<'_> {
         self.pending.target()
     }
 }
@@ -73,6 +77,14 @@ impl<'e, R> Flight<'e, R> {
         }
     }
 
+    /// The last first: what is at the front may be running, and the rest should not follow it.
+    fn for_each_from_last(&self, f: impl FnMut(&Chunk<'e, R>)) {
+        match self {
+            Flight::Ordered(chunks) => chunks.iter().rev().for_each(f),
+            Flight::Unordered(chunks) => chunks.rest().for_each(f),
+        }
+    }
+
     fn push(&mut self, chunk: Chunk<'e, R>) {
         match self {
             Flight::Ordered(chunks) => chunks.push_back(chunk),
@@ -84,11 +96,7 @@ impl<'e, R> Flight<'e, R> {
 /// Whoever lets go of a map lets go of what has not begun.
 impl<R> Drop for Flight<'_, R> {
     fn drop(&mut self) {
-        match self {
-            // The last first: what is at the front may be running, and the rest should not follow it.
-            Flight::Ordered(chunks) => chunks.iter().rev().for_each(|chunk| chunk.pending.stop()),
-            Flight::Unordered(chunks) => chunks.rest().for_each(|chunk| chunk.pending.stop()),
-        }
+        self.for_each_from_last(|chunk| chunk.pending.stop());
     }
 }
 
@@ -110,6 +118,8 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
             handed_out: 0,
             automatic: 1,
             panicked: None,
+            expired: false,
+            cut_short: false,
             ended: false,
         }
     }
@@ -131,7 +141,7 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
         self.begin();
         if self.options.chunksize == 0 {
             // No item has been timed yet; enough chunks for every worker, whatever the size of the input.
-            let chunks = 16 * CHUNKS_PER_WORKER * self.runner.max_workers();
+            let chunks = (16 * CHUNKS_PER_WORKER).saturating_mul(self.runner.max_workers());
             self.automatic = (self.total.unwrap_or(0) / chunks.max(1)).clamp(1, MOST_AUTOMATIC);
         }
         while self.submit_chunk(usize::MAX) {}
@@ -146,7 +156,7 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
 
     fn room(&self) -> usize {
         match self.options.buffersize {
-            0 if self.flight.len() < CHUNKS_PER_WORKER * self.runner.max_workers().max(1) => usize::MAX,
+            0 if self.flight.len() < CHUNKS_PER_WORKER.saturating_mul(self.runner.max_workers().max(1)) => usize::MAX,
             0 => 0,
             window => window.saturating_sub(self.ahead),
         }
@@ -159,7 +169,7 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
         let window = self.options.buffersize;
         match self.options.chunksize {
             0 if window == 0 => self.automatic,
-            0 => self.automatic.min(window / (2 * self.runner.max_workers().max(1))).max(1),
+            0 => self.automatic.min(window / self.runner.max_workers().max(1).saturating_mul(2)).max(1),
             asked if window == 0 => asked,
             asked => asked.min(window),
         }
@@ -204,9 +214,13 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
 
     // ------------------------------------------------------------------------------------------ handing out
 
-    fn advance(&mut self) -> Option<Result<R, TaskError>> {
+    /// The next result, with a way to receive the next chunk that need not be there yet.
+    fn advance(
+        &mut self,
+        mut receive: impl FnMut(&mut Self, Deadline) -> Poll<Result<ChunkResults<R>, TaskError>>,
+    ) -> Poll<Option<Result<R, TaskError>>> {
         if self.ended {
-            return None;
+            return Poll::Ready(None);
         }
         let first = self.deadline.is_none();
         let deadline = self.begin();
@@ -217,20 +231,24 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
             self.end();
             payload.resume();
         }
+        if deadline.is_past() {
+            self.expire();
+        }
         let item = loop {
             if let Some(item) = self.current.as_mut().and_then(Iterator::next) {
                 break item;
             }
             self.current = None;
             if self.flight.len() == 0 {
+                let cut_short = self.cut_short;
                 self.end();
-                return None;
+                return Poll::Ready(cut_short.then_some(Err(TaskError::TimedOut)));
             }
-            match self.receive(deadline) {
+            match ready!(receive(self, deadline)) {
                 Ok(results) => self.current = Some(results),
                 Err(error) => {
                     self.end();
-                    return Some(Err(error));
+                    return Poll::Ready(Some(Err(error)));
                 }
             }
         };
@@ -240,7 +258,20 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
         if let Some(progress) = &mut self.options.progress {
             progress(Progress { done: self.handed_out, total: self.total });
         }
-        Some(item)
+        Poll::Ready(Some(item))
+    }
+
+    /// The time is up: nothing is pulled any more, and what has not begun never will. What is ready is still handed out.
+    fn expire(&mut self) {
+        if self.expired {
+            return;
+        }
+        self.expired = true;
+        let all_pulled = self.total == Some(self.handed_out + self.ahead);
+        self.cut_short = self.input.take().is_some() && !all_pulled;
+        self.flight.for_each_from_last(|chunk| {
+            task::cancel(chunk.pending.target().0);
+        });
     }
 
     /// Waits for the next chunk.
@@ -262,10 +293,55 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
                 expired = !chunks.sleep(Need::First, 1, deadline)?;
             },
         };
+        self.open(chunk, deadline)
+    }
+
+    /// As [`receive`](Self::receive), for a stream: leaves a waker where the chunk is not there yet.
+    fn poll_receive(
+        &mut self,
+        cx: &Context<'_>,
+        bell: &mut Bell,
+        deadline: Deadline,
+    ) -> Poll<Result<ChunkResults<R>, TaskError>> {
+        loop {
+            let expired = deadline.is_past();
+            let chunk = match &mut self.flight {
+                Flight::Ordered(chunks) => {
+                    let front = chunks.front().map(|chunk| chunk.pending.target().0);
+                    let is_there = |task| expired || task::leave_waker(task, cx.waker());
+                    if front.is_none_or(is_there) { chunks.pop_front() } else { None }
+                }
+                Flight::Unordered(chunks) => match chunks.next_ready() {
+                    Some((_, chunk)) => Some(chunk),
+                    None if expired => return Poll::Ready(Err(TaskError::TimedOut)),
+                    None if chunks.set_waker(1, cx.waker()) => None,
+                    None => continue,
+                },
+            };
+            if let Some(chunk) = chunk {
+                return Poll::Ready(self.open(chunk, deadline));
+            }
+            if bell.ring_at(deadline, cx.waker()) {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Takes what came of a chunk, waiting for it until the deadline.
+    fn open(&mut self, chunk: Chunk<'e, R>, deadline: Deadline) -> Result<ChunkResults<R>, TaskError> {
         match chunk.pending.take_until(deadline) {
             Ok(output) => {
                 self.learn(&output, chunk.items);
                 Ok(ChunkResults::new(output.values, output.errors))
+            }
+            Err(TaskError::Cancelled) if self.expired => {
+                // One that had not begun in time. Without an order, others may still be ready.
+                self.cut_short = true;
+                if self.options.unordered {
+                    Ok(ChunkResults::failed(0, &TaskError::Cancelled))
+                } else {
+                    Err(TaskError::TimedOut)
+                }
             }
             Err(error @ (TaskError::TimedOut | TaskError::Deadlock(_))) => {
                 chunk.pending.stop();
@@ -284,7 +360,7 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
         self.automatic = fitting.min(self.automatic * 4);
         if let Some(total) = self.total {
             let left = total.saturating_sub(self.handed_out + self.ahead);
-            let share = left / (2 * self.runner.max_workers().max(1));
+            let share = left / self.runner.max_workers().max(1).saturating_mul(2);
             self.automatic = self.automatic.min(share.max(1));
         }
     }
@@ -302,7 +378,20 @@ impl<I: Iterator, R: Send> Iterator for Drive<'_, I, R> {
     type Item = Result<R, TaskError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.advance()
+        match self.advance(|drive, deadline| Poll::Ready(drive.receive(deadline))) {
+            Poll::Ready(item) => item,
+            Poll::Pending => unreachable!("what is received here is waited for"),
+        }
+    }
+}
+
+impl<I: Iterator, R: Send> Drive<'_, I, R> {
+    pub(super) fn poll_next(&mut self, cx: &Context<'_>, bell: &mut Bell) -> Poll<Option<Result<R, TaskError>>> {
+        self.advance(|drive, deadline| drive.poll_receive(cx, bell, deadline))
+    }
+
+    pub(super) fn is_ended(&self) -> bool {
+        self.ended
     }
 }
 
@@ -320,6 +409,8 @@ impl<'e, I: Iterator, R> Drive<'e, I, R> {
             handed_out,
             automatic,
             panicked,
+            expired,
+            cut_short,
             ended,
             ..
         } = self;
@@ -336,6 +427,8 @@ impl<'e, I: Iterator, R> Drive<'e, I, R> {
             handed_out,
             automatic,
             panicked,
+            expired,
+            cut_short,
             ended,
         }
     }
@@ -358,6 +451,8 @@ impl<'e, I: Iterator, R> Drive<'e, I, R> {
             handed_out: 0,
             automatic: 1,
             panicked: None,
+            expired: false,
+            cut_short: false,
             ended: false,
         }
     }

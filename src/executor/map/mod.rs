@@ -1,16 +1,19 @@
 //! A function over many inputs: options first, then iterate.
 //!
-//! `mod.rs` has what people hold, `drive` what happens between two `next`s, `chunk` what is run as one task, `runner`
+//! `mod.rs` and `stream` have what people hold, `drive` what happens between two `next`s, `chunk` what is run as one task, `runner`
 //! how a chunk gets to an engine.
 
 mod chunk;
 mod drive;
 mod runner;
+mod stream;
 
 use super::engine::Engine;
 use crate::error::TaskError;
 use crate::task::Future;
 use drive::Drive;
+pub use stream::MapStream;
+
 use runner::{ClosureRunner, FallibleRunner, Runner};
 use std::error::Error;
 use std::fmt;
@@ -126,6 +129,28 @@ impl<'e, I: Iterator, R: Send> Map<'e, I, R> {
     pub fn progress(mut self, f: impl FnMut(Progress) + Send + 'e) -> Self {
         self.drive.options.progress = Some(Box::new(f));
         self
+    }
+
+    /// The same for async code; ends the options. What is in flight is bounded by the same window, and dropping the
+    /// stream cancels what has not begun.
+    ///
+    /// A pool with a bounded queue makes a poll wait for room, on the thread that polls.
+    ///
+    /// # Cancel safety
+    /// Dropping a `next()` of it loses nothing.
+    ///
+    /// # Examples
+    /// ```
+    /// use concurrent_futures::ThreadPoolExecutor;
+    /// use futures::TryStreamExt;
+    ///
+    /// let pool = ThreadPoolExecutor::new(2)?;
+    /// let squares: Vec<u64> = pool.block_on(pool.map(|n: u64| n * n, 0..4).stream().try_collect())?;
+    /// assert_eq!(squares, [0, 1, 4, 9]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn stream(self) -> MapStream<'e, I, R> {
+        MapStream::new(self.drive)
     }
 
     /// Fills the window now, instead of at the first `next`; ends the options.

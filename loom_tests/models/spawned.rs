@@ -1,0 +1,308 @@
+//! Spawned futures: polling against waking, cancelling and letting go, on a double of a pool and on the pool itself.
+
+use super::pool::{pool, shut_down};
+use super::{Counted, Drops, bounded, exhaustively};
+use crate::TaskError;
+use crate::pool::Pool;
+use crate::state::Stop;
+use crate::sync::{Deadline, Mutex};
+use crate::task::{
+    Begun, CellRef, Future, Home, Residence, Residents, Runner, Task, block_on, cell_for, promise, stop,
+};
+use loom::thread;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+
+/// A future and its handle, as a pool would get them.
+fn spawned<F>(future: F) -> (Task, Future<F::Output>)
+where
+    F: std::future::Future<Output: Send + 'static> + Send + 'static,
+{
+    let cell = cell_for(future, None);
+    // SAFETY: `cell_for` makes two references; this is the task's.
+    let task = unsafe { CellRef::from_owned(cell) };
+    // SAFETY: this is the handle's, and the value is the future's output.
+    let handle = unsafe { Future::from_owned(cell) };
+    (Task::new(task), handle)
+}
+
+/// A pool in which whoever likes polls what is queued.
+struct Double {
+    queue: Mutex<Vec<Task>>,
+    residents: Residents,
+}
+
+impl Double {
+    fn new() -> Arc<Self> {
+        Arc::new(Double { queue: Mutex::new(Vec::new()), residents: Residents::new(1) })
+    }
+
+    /// Polls what is queued until there is nothing.
+    fn drain(self: &Arc<Self>) {
+        loop {
+            let task = self.queue.lock().pop();
+            let Some(task) = task else { return };
+            if let Some(begun) = task.begin() {
+                begun.run(&Polls(self));
+            }
+        }
+    }
+
+    fn poll(self: &Arc<Self>, task: Task) {
+        if let Some(begun) = task.begin() {
+            self.run(begun);
+        }
+    }
+
+    fn run(self: &Arc<Self>, begun: Begun) {
+        begun.run(&Polls(self));
+    }
+}
+
+impl Home for Double {
+    fn woken(&self, task: Task) {
+        self.queue.lock().push(task);
+    }
+
+    fn withdrawn(&self) {}
+
+    fn leaves(&self, key: usize) {
+        self.residents.remove(key);
+    }
+
+    fn broken(&self) -> TaskError {
+        TaskError::Abandoned
+    }
+}
+
+struct Polls<'p>(&'p Arc<Double>);
+
+impl Runner for Polls<'_> {
+    fn about_to_be_idle(&self) {}
+    fn ran(&self) {}
+    fn not_idle(&self) {}
+
+    fn stops(&self) -> Option<Stop> {
+        self.0.residents.closed()
+    }
+
+    fn house(&self, task: &CellRef) -> Result<Residence, Stop> {
+        let key = self.0.residents.add(0, task)?;
+        Ok(Residence { home: Arc::clone(self.0) as Arc<dyn Home>, key })
+    }
+
+    fn again(&self, task: Task) {
+        self.0.woken(task);
+    }
+}
+
+/// A future that leaves its waker once, and is ready when it is polled again. It owns something to be dropped once.
+fn once(left: &Arc<Mutex<Option<Waker>>>, owned: Counted) -> impl std::future::Future<Output = u32> + Send + use<> {
+    let left = Arc::clone(left);
+    let mut polled = false;
+    poll_fn(move |cx| {
+        let _owned = &owned;
+        if polled {
+            return Poll::Ready(7);
+        }
+        polled = true;
+        *left.lock() = Some(cx.waker().clone());
+        Poll::Pending
+    })
+}
+
+/// Would show: a wake that comes as the poll ends, and is seen neither by the poll nor by a queue.
+#[test]
+fn wake_during_poll() {
+    exhaustively(|| {
+        let double = Double::new();
+        let (left, drops) = (Arc::new(Mutex::new(None)), Drops::new());
+        let (task, handle) = spawned(once(&left, drops.item()));
+        let waking = {
+            let (double, left) = (Arc::clone(&double), Arc::clone(&left));
+            thread::spawn(move || {
+                let waker = left.lock().take();
+                if let Some(waker) = waker {
+                    waker.wake();
+                    double.drain();
+                    return true;
+                }
+                false
+            })
+        };
+        double.poll(task);
+        double.drain();
+        if !waking.join().unwrap() {
+            let waker = left.lock().take();
+            waker.unwrap().wake();
+        }
+        double.drain();
+        assert_eq!(handle.try_result().unwrap().unwrap(), 7);
+        assert_eq!(drops.count(), 1);
+        assert!(double.residents.is_empty());
+    });
+}
+
+/// Would show: two wakes at once, for which it is queued twice and polled by two, or not at all.
+#[test]
+fn two_wakes_at_once() {
+    exhaustively(|| {
+        let double = Double::new();
+        let (left, drops) = (Arc::new(Mutex::new(None)), Drops::new());
+        let (task, handle) = spawned(once(&left, drops.item()));
+        double.poll(task);
+        let first = left.lock().take().unwrap();
+        let second = first.clone();
+        let other = Arc::clone(&double);
+        let waking = thread::spawn(move || {
+            first.wake();
+            other.drain();
+        });
+        second.wake();
+        double.drain();
+        waking.join().unwrap();
+        assert_eq!(handle.try_result().unwrap().unwrap(), 7);
+        assert_eq!(drops.count(), 1);
+    });
+}
+
+/// Would show: a cancelled future that is polled on, ends twice, or whose body is dropped by two or by nobody.
+#[test]
+fn cancel_against_poll() {
+    exhaustively(|| {
+        let double = Double::new();
+        let (left, drops) = (Arc::new(Mutex::new(None)), Drops::new());
+        let (task, handle) = spawned(once(&left, drops.item()));
+        let polling = {
+            let double = Arc::clone(&double);
+            thread::spawn(move || {
+                double.poll(task);
+                double.drain();
+            })
+        };
+        assert!(handle.cancel());
+        polling.join().unwrap();
+        assert!(handle.cancelled());
+        assert_eq!(drops.count(), 1);
+        assert!(double.residents.is_empty());
+    });
+}
+
+/// As above, with a wake that queues it at the same moment.
+#[test]
+fn cancel_against_wake() {
+    exhaustively(|| {
+        let double = Double::new();
+        let (left, drops) = (Arc::new(Mutex::new(None)), Drops::new());
+        let (task, handle) = spawned(once(&left, drops.item()));
+        double.poll(task);
+        let waker = left.lock().take().unwrap();
+        let other = Arc::clone(&double);
+        let waking = thread::spawn(move || {
+            waker.wake();
+            other.drain();
+        });
+        let cancelled = handle.cancel();
+        waking.join().unwrap();
+        match handle.try_result().unwrap() {
+            Ok(value) => assert!(value == 7 && !cancelled),
+            Err(error) => assert!(error.is_cancelled() && cancelled),
+        }
+        assert_eq!(drops.count(), 1);
+        assert!(double.residents.is_empty());
+    });
+}
+
+/// Would show: a body that is dropped twice, or leaked, when the handle goes while it is polled and leaves no waker.
+#[test]
+fn drop_of_the_last_handle_during_poll() {
+    exhaustively(|| {
+        let double = Double::new();
+        let drops = Drops::new();
+        let owned = drops.item();
+        let (task, handle) = spawned(async move {
+            let _owned = owned;
+            std::future::pending::<()>().await;
+        });
+        let polling = {
+            let double = Arc::clone(&double);
+            thread::spawn(move || double.poll(task))
+        };
+        drop(handle);
+        polling.join().unwrap();
+        double.drain();
+        assert_eq!(drops.count(), 1);
+        assert!(double.residents.is_empty());
+    });
+}
+
+/// Would show: a pool that takes up a future whose last reference has just gone.
+#[test]
+fn last_waker_against_closing() {
+    exhaustively(|| {
+        let double = Double::new();
+        let (left, drops) = (Arc::new(Mutex::new(None)), Drops::new());
+        let (task, handle) = spawned(once(&left, drops.item()));
+        double.poll(task);
+        drop(handle);
+        let waker: Option<Waker> = left.lock().take();
+        let letting_go = thread::spawn(move || drop(waker));
+        for task in double.residents.close(Stop::Cancelled) {
+            let _ = stop(&task, Stop::Cancelled);
+        }
+        letting_go.join().unwrap();
+        double.drain();
+        assert_eq!(drops.count(), 1);
+        assert!(double.residents.is_empty());
+    });
+}
+
+fn spawn<F>(pool: &Arc<Pool>, future: F) -> Future<F::Output>
+where
+    F: std::future::Future<Output: Send + 'static> + Send + 'static,
+{
+    let (task, handle) = spawned(future);
+    if let Err(rejected) = pool.execute(task, Deadline::NEVER) {
+        rejected.job.fail(TaskError::Rejected(rejected.reason));
+    }
+    handle
+}
+
+/// Would show: a wake from outside that a worker misses as it goes to sleep; a pool that ends before its futures.
+#[test]
+fn wake_against_sleep_and_shutdown() {
+    bounded(2, || {
+        let pool = pool(1, 0);
+        let (promise, future) = promise::<u32>();
+        let handle = spawn(&pool, async move { future.await.unwrap() });
+        promise.set_result(5).unwrap();
+        shut_down(&pool);
+        assert_eq!(handle.try_result().unwrap().unwrap(), 5);
+    });
+}
+
+/// Would show: a pool that waits for ever for a future that was cancelled from outside as it was closed.
+#[test]
+fn cancel_against_shutdown() {
+    bounded(1, || {
+        let pool = pool(1, 0);
+        let handle = spawn(&pool, std::future::pending::<()>());
+        let other = Arc::clone(&pool);
+        let closing = thread::spawn(move || shut_down(&other));
+        assert!(handle.cancel());
+        closing.join().unwrap();
+        assert!(handle.cancelled());
+    });
+}
+
+/// Would show: a wake between the poll and the sleep of `block_on` that is lost.
+#[test]
+fn block_on_against_completion() {
+    bounded(3, || {
+        let (promise, future) = promise::<u32>();
+        let completing = thread::spawn(move || promise.set_result(3).unwrap());
+        assert_eq!(block_on(future).unwrap(), 3);
+        completing.join().unwrap();
+    });
+}

@@ -1,0 +1,316 @@
+//! A spawned future: a task that is run once for every wake, until it is ready.
+//!
+//! The state word tells whether the task has begun and how it has ended, as for any task; the poll word
+//! (`state::polling`) tells who may poll it in between. A waker is a counted reference to the cell, and so is the
+//! copy of the task that goes through the queues; a future that waits to be woken is kept by its wakers and by its
+//! `Future`, by nobody else. When the last of these goes, nobody can ever wake it, and it is queued a last time, to be
+//! dropped by a worker.
+//!
+//! A future that has to wait moves in with its pool: it keeps the pool, and the pool can find it (see `residents`).
+//! One that is ready at once, or only yields, never does, and pays nothing for it.
+#![expect(unsafe_code, reason = "wakers are raw pointers to cells")]
+
+use super::cell::{NewCell, value};
+use super::erased::Task;
+use super::extras::{Attached, Extras};
+use super::frame::{self, Role};
+use super::header::{CellRef, Header, Ran};
+use super::run::{self, Runner};
+use crate::error::TaskError;
+use crate::state::{Polling, Stop, Stopping, Suspend};
+use std::future::Future;
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+use std::sync::{Arc, OnceLock};
+use std::task::{RawWaker, RawWakerVTable, Waker};
+
+/// Where futures wait to be woken: a pool.
+pub(crate) trait Home: Send + Sync {
+    /// Queues a future that was woken.
+    fn woken(&self, task: Task);
+
+    /// A future that was woken has ended otherwise; what is left of it in the queue is dead.
+    fn withdrawn(&self);
+
+    /// A future that lived here has ended.
+    fn leaves(&self, key: usize);
+
+    /// Why nothing can be run any more.
+    fn broken(&self) -> TaskError;
+}
+
+/// Where a future lives, and under which key.
+pub(crate) struct Residence {
+    pub(crate) home: Arc<dyn Home>,
+    pub(crate) key: usize,
+}
+
+/// What a spawned future has that other tasks do not.
+pub(crate) struct Spawned {
+    polling: Polling,
+    /// Set by the runner before the future is idle for the first time.
+    residence: OnceLock<Residence>,
+}
+
+impl Spawned {
+    pub(super) fn is_woken(&self) -> bool {
+        self.polling.is_woken()
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.polling.is_idle()
+    }
+
+    /// Somebody asked it to end after it had begun.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.polling.stop_asked().is_some()
+    }
+
+    /// For whoever found it in a queue: `true` if it is to be polled, by the caller.
+    pub(super) fn resume(&self) -> bool {
+        self.polling.resume()
+    }
+}
+
+/// The part behind the slot of a future's cell.
+struct Parts<X> {
+    spawned: Spawned,
+    extras: X,
+}
+
+impl<X: Attached> Attached for Parts<X> {
+    fn extras(&self) -> Option<&Extras> {
+        self.extras.extras()
+    }
+
+    fn spawned(&self) -> Option<&Spawned> {
+        Some(&self.spawned)
+    }
+}
+
+/// A cell with two references, for a future to be polled by a pool.
+pub(crate) fn cell_for<F: Future>(future: F, extras: Option<Extras>) -> NonNull<Header> {
+    let spawned = Spawned { polling: Polling::new(), residence: OnceLock::new() };
+    match extras {
+        None => NewCell::pending().attach(Parts { spawned, extras: () }).with_future(future),
+        Some(extras) => NewCell::pending().attach(Parts { spawned, extras }).with_future(future),
+    }
+}
+
+/// Whether the task is a future that waits to be woken.
+pub(crate) fn is_suspended(task: &Header) -> bool {
+    task.snapshot().is_running() && task.spawned().is_some_and(Spawned::is_idle)
+}
+
+// ---------------------------------------------------------------------------------------------- polling
+
+/// Polls a future that the caller has begun, or resumed. Never unwinds.
+pub(super) fn poll(task: CellRef, runner: &impl Runner) {
+    let polling = &spawned(&task).polling;
+    if polling.stop_asked().is_some() {
+        return match polling.finish() {
+            Some(why) => stopped(task, why),
+            None => unreachable!("a request to stop is never taken back"),
+        };
+    }
+    let ran = frame::within(&task, Role::Running, || {
+        // SAFETY: the caller won `PENDING -> RUNNING` or `WOKEN -> POLLED`, so it is the runner.
+        unsafe { (task.vtable().run)(task.pointer()) }
+    });
+    let failed = match ran {
+        Ran::Suspended => return suspended(task, runner),
+        Ran::Value => false,
+        Ran::Error => true,
+    };
+    match polling.finish() {
+        None => {
+            runner.ran();
+            leave(task, |task| run::finish_on(task, failed, runner));
+        }
+        Some(why) => {
+            run::clear(&task, failed);
+            end_as(task, why);
+        }
+    }
+}
+
+fn suspended(task: CellRef, runner: &impl Runner) {
+    let spawned = spawned(&task);
+    if let Some(why) = runner.stops() {
+        let _ = spawned.polling.stop(why);
+    } else if !spawned.polling.is_woken() && spawned.residence.get().is_none() {
+        match runner.house(&task) {
+            Ok(residence) => {
+                let _ = spawned.residence.set(residence);
+            }
+            Err(why) => {
+                let _ = spawned.polling.stop(why);
+            }
+        }
+    }
+    match spawned.polling.suspend() {
+        // The runner's reference goes. If it was the last one, nobody has kept a waker.
+        Suspend::Idle => drop(task),
+        Suspend::Woken => runner.again(Task::new(task)),
+        Suspend::Stopped(why) => stopped(task, why),
+    }
+}
+
+/// Ends a future that the caller owns, for good, and that is still in the slot.
+fn stopped(task: CellRef, why: Stop) {
+    run::drop_job(&task);
+    end_as(task, why);
+}
+
+/// The same where the slot is empty.
+fn end_as(task: CellRef, why: Stop) {
+    if let Some(extras) = task.extras() {
+        extras.disarm();
+    }
+    let error = match why {
+        Stop::Cancelled => None,
+        Stop::Late => Some(TaskError::DeadlineExceeded),
+        Stop::Broken => Some(broken(&task)),
+    };
+    leave(task, |task| match error {
+        None => run::cancel_owned(task),
+        Some(error) => {
+            // SAFETY: by this function's contract the caller owns the slot, which is empty.
+            unsafe { value::write_error(&task, error) };
+            run::finish(task, true);
+        }
+    });
+}
+
+fn broken(task: &Header) -> TaskError {
+    spawned(task).residence.get().map_or(TaskError::Abandoned, |residence| residence.home.broken())
+}
+
+/// Ends a task, and then tells the pool that it lives there no more; the cell is kept until then, because the pool finds
+/// it by its address.
+fn leave(task: CellRef, end: impl FnOnce(CellRef)) {
+    let kept = spawned(&task).residence.get().is_some().then(|| task.clone());
+    end(task);
+    if let Some(residence) = kept.as_ref().and_then(|task| spawned(task).residence.get()) {
+        residence.home.leaves(residence.key);
+    }
+}
+
+/// The error of a future that the caller has begun, or resumed, but will not poll.
+pub(super) fn fail(task: CellRef, error: TaskError) {
+    match spawned(&task).polling.finish() {
+        Some(why) => stopped(task, why),
+        None => leave(task, |task| run::fail_owned(task, error)),
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- stopping
+
+/// Ends a future that has begun: now if nobody polls it, else after that. `None`: it has ended so before; `false`: it
+/// has ended, or will end, otherwise.
+pub(crate) fn stop(task: &Header, why: Stop) -> Option<bool> {
+    let Some(spawned) = task.spawned() else {
+        return Some(false);
+    };
+    match spawned.polling.stop(why) {
+        Stopping::Claimed { queued } => {
+            if let (true, Some(residence)) = (queued, spawned.residence.get()) {
+                residence.home.withdrawn();
+            }
+            // The caller's own handle may be dropped by a callback; this one keeps the cell.
+            stopped(CellRef::to(task), why);
+            Some(true)
+        }
+        Stopping::Asked(reason) => {
+            let _ = task.life.request_cancel();
+            Some(reason == why)
+        }
+        Stopping::Over(Some(reason)) if reason == why => None,
+        Stopping::Over(_) => Some(false),
+    }
+}
+
+/// The last reference to a future that has begun and not ended is gone: a worker is to drop it, because whoever lets go
+/// of a waker may hold locks that the future wants when it is dropped.
+pub(super) fn abandon(task: &Header) {
+    let spawned = spawned(task);
+    let kept = CellRef::to(task);
+    if spawned.polling.wake_to_stop() {
+        queue(spawned, kept.clone());
+    }
+}
+
+// ---------------------------------------------------------------------------------------------- wakers
+
+/// The waker for a poll; it borrows the runner's reference.
+pub(super) fn waker(task: &Header) -> ManuallyDrop<Waker> {
+    // SAFETY: the functions of the vtable keep the contract of `RawWaker` for a pointer to a cell: see each.
+    ManuallyDrop::new(unsafe { Waker::from_raw(raw(task.pointer())) })
+}
+
+fn raw(cell: NonNull<Header>) -> RawWaker {
+    static VTABLE: RawWakerVTable = RawWakerVTable::new(clone_raw, wake_raw, wake_by_ref_raw, drop_raw);
+    RawWaker::new(cell.as_ptr().cast_const().cast(), &VTABLE)
+}
+
+/// # Safety
+/// `data` is what `raw` made, and the reference that the waker owns or borrows is alive.
+unsafe fn borrow<'a>(data: *const ()) -> &'a Header {
+    // SAFETY: by the contract.
+    unsafe { &*data.cast::<Header>() }
+}
+
+/// # Safety
+/// As `borrow`; the waker owns a reference, and the caller consumes the waker.
+unsafe fn consume(data: *const ()) -> CellRef {
+    // SAFETY: by the contract.
+    let cell = unsafe { borrow(data) }.pointer();
+    // SAFETY: by the contract.
+    unsafe { CellRef::from_owned(cell) }
+}
+
+unsafe fn clone_raw(data: *const ()) -> RawWaker {
+    // SAFETY: the waker that is cloned is alive.
+    let task = unsafe { borrow(data) };
+    task.life.add_reference();
+    raw(task.pointer())
+}
+
+unsafe fn wake_raw(data: *const ()) {
+    // SAFETY: `wake` consumes the waker.
+    let task = unsafe { consume(data) };
+    wake(&task);
+}
+
+unsafe fn wake_by_ref_raw(data: *const ()) {
+    // SAFETY: the waker is alive.
+    wake(unsafe { borrow(data) });
+}
+
+unsafe fn drop_raw(data: *const ()) {
+    // SAFETY: `drop` consumes the waker.
+    drop(unsafe { consume(data) });
+}
+
+/// The caller's own reference keeps the cell, and with it the pool, until the pool has the future in its queue.
+fn wake(task: &Header) {
+    let spawned = spawned(task);
+    if spawned.polling.wake() {
+        queue(spawned, CellRef::to(task));
+    }
+}
+
+/// By whoever woke it.
+fn queue(spawned: &Spawned, task: CellRef) {
+    match spawned.residence.get() {
+        Some(residence) => residence.home.woken(Task::new(task)),
+        None => unreachable!("a future is idle only after it has moved in somewhere"),
+    }
+}
+
+fn spawned(task: &Header) -> &Spawned {
+    match task.spawned() {
+        Some(spawned) => spawned,
+        None => unreachable!("only futures come here"),
+    }
+}

@@ -87,6 +87,12 @@ impl Runner for Polls<'_> {
         self.0.residents.closed()
     }
 
+    fn stopped(&self) {}
+
+    fn broken(&self) -> TaskError {
+        TaskError::Abandoned
+    }
+
     fn house(&self, task: &CellRef) -> Result<Residence, Stop> {
         let key = self.0.residents.add(0, task)?;
         Ok(Residence { home: Arc::clone(self.0) as Arc<dyn Home>, key })

@@ -8,6 +8,7 @@ use futures_task::{FutureObj, Spawn, SpawnError};
 /// Spawned futures are detached.
 impl<S: 'static> Spawn for ThreadPoolExecutor<S> {
     fn spawn_obj(&self, future: FutureObj<'static, ()>) -> Result<(), SpawnError> {
+        self.status()?;
         let (task, handle) = engine::make_spawned(future, None);
         drop(handle);
         By(self).execute(task, None).map_err(|Rejected { .. }| SpawnError::shutdown())

@@ -129,6 +129,8 @@ impl<S: 'static> ThreadPoolExecutor<S> {
     /// down ends only after its futures have, so that one that waits for something that never comes has to be cancelled:
     /// [`Shutdown::cancel_pending`] does.
     ///
+    /// A future that holds a handle of its own pool keeps the pool: shut that down, or cancel the future.
+    ///
     /// Blocking in it blocks a worker, as in a closure: waits of this crate and [`blocking`](crate::blocking) lend the
     /// worker's place meanwhile.
     ///
@@ -188,8 +190,9 @@ impl<S: 'static> ThreadPoolExecutor<S> {
 
     /// Takes no more tasks, and ends as `how` says.
     ///
-    /// Idempotent, and callable from any thread. Called from one of the pool's own tasks (or their callbacks) it does
-    /// not wait, because it would wait for itself: it returns at once, and counts what goes on as abandoned.
+    /// Idempotent, and callable from any thread. Called from one of the pool's own tasks (their callbacks, or the drop of
+    /// a spawned future, on whatever thread) it does not wait, because it would wait for itself: it returns at once, and
+    /// counts what goes on as abandoned.
     pub fn shutdown(&self, how: Shutdown) -> ShutdownReport {
         self.handle.shutdown(&how)
     }
@@ -323,7 +326,8 @@ impl Handle {
         let before = pool.stats().completed;
         pool.close();
         let mut cancelled = if how.cancel_pending { pool.cancel_queued() } else { 0 };
-        let ended = how.wait && !pool::is_worker_of(pool) && pool.join(Deadline::after(how.limit()));
+        let own = pool::is_worker_of(pool) || task::is_leaving(pool);
+        let ended = how.wait && !own && pool.join(Deadline::after(how.limit()));
         cancelled += if how.cancel_pending { pool.take_cancelled_late() } else { 0 };
         let finished = usize::try_from(pool.stats().completed.saturating_sub(before)).unwrap_or(usize::MAX);
         ShutdownReport { finished, cancelled, abandoned: if ended { 0 } else { pool.unfinished() }, killed: 0 }

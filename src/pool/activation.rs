@@ -192,8 +192,11 @@ impl Pool {
     /// No thread can be added. If there is none, or none that can go on, nobody will ever run what is queued.
     #[cold]
     pub(super) fn fail_if_deserted(&self, why: &Arc<str>) {
-        let stuck = self.is_stuck(&self.lock());
-        if stuck {
+        let mut roster = self.lock();
+        let stuck = self.is_stuck(&roster);
+        let goes_on = stuck && roster.refuse_last(why);
+        drop(roster);
+        if stuck && !goes_on {
             self.fail_queued(&TaskError::Broken(Arc::clone(why)));
         }
     }

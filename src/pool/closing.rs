@@ -105,6 +105,11 @@ impl Pool {
         if queued {
             self.count_swept();
         }
+        self.count_cancelled_late(cancelled);
+    }
+
+    /// A worker has cancelled tasks for a shutdown.
+    pub(super) fn count_cancelled_late(&self, cancelled: usize) {
         let mut ending = self.ending.lock();
         ending.cancelled += cancelled;
         ending.cancelled_late += cancelled;

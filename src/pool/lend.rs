@@ -10,18 +10,20 @@
 //!    for a lock that the returning task holds.)
 //! 3. Where no thread can be added, the wait still just sleeps if it has a limit, is for something outside, or any
 //!    other thread of the pool can go on. The last thread that could is not put to sleep: it runs a task that it waits
-//!    for, or gets an error.
+//!    for, or gets an error. If there was nothing to be done when it lay down, and then something comes that needs a
+//!    thread (a future is woken), the last of those who sleep is woken with that error.
 //!
 //! Lent waits are written down under the pool's lock, together with the count, so the last one is well defined.
 
-use super::roster::LentWait;
+use super::roster::{Lent, LentWait};
 use super::shared::Pool;
 use super::worker::Worker;
+use crate::sync::Parker;
 use crate::task::{Begun, CellRef, Header, Member, Need, Pause, Place, Step};
 use std::sync::Arc;
 
 impl Place for Worker {
-    fn before_wait(&self, pause: &Pause<'_>) -> Step {
+    fn before_wait(&self, pause: &Pause<'_>, parker: &Parker) -> Step {
         self.stop_searching();
         if pause.deadline.is_never() {
             // Nobody else may run this slot's mail, so it is run for a wait for any one of several too.
@@ -41,7 +43,7 @@ impl Place for Worker {
                 }
             }
         }
-        self.lend(pause)
+        self.lend(pause, parker)
     }
 
     fn after_wait(&self) {
@@ -105,14 +107,16 @@ impl Worker {
         self.is_own(task) && task.snapshot().is_pending()
     }
 
-    fn lend(&self, pause: &Pause<'_>) -> Step {
+    fn lend(&self, pause: &Pause<'_>, parker: &Parker) -> Step {
         let wait = self.describe(pause);
         // Before anybody takes the place, so that who has it finds this one listed as blocked.
         self.own().now(|now| now.blocked = true);
         let mut roster = self.pool.lock();
         self.set_depth(self.depth() + 1);
         // Until it is decided whether this thread sleeps, nobody may count it among those who cannot go on.
-        if roster.begin_wait(self.number, LentWait::Free) {
+        let refusable = !pause.firm && matches!(pause.need, Need::All | Need::First);
+        let sleeper = refusable.then(|| parker.unparker());
+        if roster.begin_wait(self.number, Lent { wait: LentWait::Free, sleeper }) {
             self.pool.crew.block();
         }
         let first = if matches!(pause.need, Need::First) { 1 } else { usize::MAX };
@@ -183,7 +187,7 @@ impl Worker {
 pub(super) struct Starting(pub(super) Arc<Pool>, pub(super) usize);
 
 impl Place for Starting {
-    fn before_wait(&self, pause: &Pause<'_>) -> Step {
+    fn before_wait(&self, pause: &Pause<'_>, _parker: &Parker) -> Step {
         let mail = self.0.slot(self.1).map(|slot| &raw const slot.owner);
         let is_own = |owner| std::ptr::eq(owner, self.0.owner()) || mail == Some(owner);
         let own = match pause.need {

@@ -20,7 +20,7 @@ pub(super) struct Roster {
     /// Tasks that somebody waits for with a lent place, and who: slot and depth. They go before all others.
     urgent: VecDeque<((usize, usize), CellRef)>,
     /// Threads with a lent place: the slot, and its lent waits, the innermost last.
-    waits: Vec<(usize, Vec<LentWait>)>,
+    waits: Vec<(usize, Vec<Lent>)>,
     /// Threads that are past their last task, and still in their slots.
     pub(super) leaving: usize,
     /// The queue of every slot that was made and has no thread.
@@ -36,6 +36,13 @@ pub(super) struct Roster {
 pub(super) struct Sleeper {
     pub(super) slot: usize,
     pub(super) unparker: Arc<Unparker>,
+}
+
+/// A lent wait.
+pub(super) struct Lent {
+    pub(super) wait: LentWait,
+    /// Whom to tell if the wait is refused after all; `None`: it cannot be.
+    pub(super) sleeper: Option<Arc<Unparker>>,
 }
 
 /// What a thread with a lent place waits for, as far as its own pool can tell.
@@ -141,7 +148,7 @@ impl Roster {
     }
 
     /// A thread begins a lent wait; `true` if it had none.
-    pub(super) fn begin_wait(&mut self, slot: usize, wait: LentWait) -> bool {
+    pub(super) fn begin_wait(&mut self, slot: usize, wait: Lent) -> bool {
         match self.waits.iter_mut().find(|(waiting, _)| *waiting == slot) {
             Some((_, waits)) => {
                 waits.push(wait);
@@ -157,11 +164,11 @@ impl Roster {
     /// Says what a thread's innermost lent wait is for, and what was said before.
     pub(super) fn decide_wait(&mut self, slot: usize, wait: LentWait) -> Option<LentWait> {
         let (_, waits) = self.waits.iter_mut().find(|(waiting, _)| *waiting == slot)?;
-        waits.last_mut().map(|innermost| std::mem::replace(innermost, wait))
+        waits.last_mut().map(|innermost| std::mem::replace(&mut innermost.wait, wait))
     }
 
     /// A thread ends its innermost lent wait, which is to be dropped outside the lock; `true` if it has none left.
-    pub(super) fn end_wait(&mut self, slot: usize) -> (Option<LentWait>, bool) {
+    pub(super) fn end_wait(&mut self, slot: usize) -> (Option<Lent>, bool) {
         let Some(at) = self.waits.iter().position(|(waiting, _)| *waiting == slot) else { return (None, false) };
         let wait = self.waits[at].1.pop();
         let last = self.waits[at].1.is_empty();
@@ -173,7 +180,19 @@ impl Roster {
 
     /// Whether every thread with a lent place waits for others of the pool. `room`: there is some in its queue.
     pub(super) fn all_stuck(&self, room: bool) -> bool {
-        self.leaving == 0 && self.waits.iter().all(|(_, waits)| waits.last().is_some_and(|wait| wait.is_stuck(room)))
+        self.leaving == 0
+            && self.waits.iter().all(|(_, waits)| waits.last().is_some_and(|lent| lent.wait.is_stuck(room)))
+    }
+
+    /// Of waits that are all stuck, refuses the last that can be; `false`: there is none.
+    pub(super) fn refuse_last(&mut self, why: &Arc<str>) -> bool {
+        let innermost = self.waits.iter_mut().rev().filter_map(|(_, waits)| waits.last_mut());
+        let refused = innermost.filter_map(|lent| Some((lent.sleeper.take()?, lent))).next();
+        let Some((sleeper, lent)) = refused else { return false };
+        // It goes on.
+        lent.wait = LentWait::Free;
+        sleeper.refuse(Arc::clone(why));
+        true
     }
 
     pub(super) fn wake_last(&mut self, crew: &Crew) -> Option<Arc<Unparker>> {

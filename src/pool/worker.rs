@@ -2,8 +2,8 @@
 //!
 //! Order of search: what somebody waits for with a lent place, the slot's own mail, the future that this thread woke
 //! last, the thread's own queue, the injector, the other threads' queues, and at last the futures that those woke last.
-//! Every so often the injector comes before the own queue, so that a task that keeps submitting others does not keep out
-//! what comes from outside; and futures that keep waking each other let the queues have a turn.
+//! Every so often all others' queues come before the own one, so that a task that keeps submitting others does not keep
+//! out what comes from outside; and futures that keep waking each other let the queues have a turn.
 #![expect(unsafe_code, reason = "a pointer to the thread's own worker")]
 
 use super::lend::Starting;
@@ -12,14 +12,15 @@ use super::shared::Pool;
 use super::slot::Slot;
 use super::stack::Stack;
 use super::sys::{self, CoarseTime};
+use crate::error::TaskError;
 use crate::state::{Roll, Stop};
 use crate::sync::{Deadline, Mutex, Parker, contain, drop_contained, thread_local};
-use crate::task::{self, Begun, CellRef, Residence, Runner, Task};
+use crate::task::{self, Begun, CellRef, Home, Residence, Runner, Task};
 use std::any::Any;
 use std::cell::Cell;
 use std::sync::Arc;
 
-/// One in so many turns begins with the injector.
+/// One in so many turns begins with the injector, and the other threads' queues.
 const INJECTOR_FIRST: u32 = 61;
 /// How many futures in a row may overtake the queues because they were just woken.
 const WOKEN_IN_A_ROW: u32 = 8;
@@ -323,6 +324,10 @@ impl Worker {
                     self.pool.cancel(found.into_task());
                     continue;
                 }
+                if self.unannounced.replace(false) {
+                    // What is in the own queue now waits for something else.
+                    self.pool.after_push();
+                }
                 return Some(found);
             }
             if !self.is_surplus(self.pool.crew.load()) && !self.sleep_as_searcher() {
@@ -389,15 +394,12 @@ impl Worker {
             self.unannounced.set(false);
             Some(task)
         };
-        let injector = || {
-            let task = self.pool.injector.take(&self.local)?;
-            if self.unannounced.replace(false) {
-                // What is in the own queue now waits for this one.
-                self.pool.after_push();
-            }
-            Some(task)
-        };
-        if self.turn.get() % INJECTOR_FIRST == 0 { injector().or_else(own) } else { own().or_else(injector) }
+        let injector = || self.pool.injector.take(&self.local);
+        if self.turn.get() % INJECTOR_FIRST != 0 {
+            return own().or_else(injector);
+        }
+        // Others may be busy for ever with what is before the tasks in their queues.
+        injector().or_else(|| self.look_far()).or_else(own)
     }
 
     fn look_far(&self) -> Option<Task> {
@@ -590,6 +592,14 @@ impl Runner for Worker {
 
     fn stops(&self) -> Option<Stop> {
         self.pool.stops()
+    }
+
+    fn stopped(&self) {
+        self.pool.count_cancelled_late(1);
+    }
+
+    fn broken(&self) -> TaskError {
+        Home::broken(&*self.pool)
     }
 
     fn house(&self, task: &CellRef) -> Result<Residence, Stop> {

@@ -63,10 +63,10 @@ pub(crate) enum Suspend {
 pub(crate) enum Stopping {
     /// The slot is the caller's, for good. `queued`: what is left in a queue is dead.
     Claimed { queued: bool },
-    /// It is being polled, and will end for this reason after that.
-    Asked(Stop),
-    /// It was over before, for this reason if there was one.
-    Over(Option<Stop>),
+    /// It is being polled, and will end after that.
+    Asked,
+    /// Somebody asked before, for this reason, or it is over, for this reason if there was one.
+    Before(Option<Stop>),
 }
 
 fn reason(word: usize) -> Option<Stop> {
@@ -174,14 +174,13 @@ impl Polling {
         let mut seen = self.0.load(Ordering::Relaxed);
         loop {
             let asked = reason(seen);
-            if seen & OVER != 0 {
-                return Stopping::Over(asked);
+            if asked.is_some() || seen & OVER != 0 {
+                return Stopping::Before(asked);
             }
-            let wanted = if asked.is_some() { seen } else { seen | ask };
             let (next, answer) = if seen & POLLED != 0 {
-                (wanted, Stopping::Asked(asked.unwrap_or(why)))
+                (seen | ask, Stopping::Asked)
             } else {
-                (wanted | OVER, Stopping::Claimed { queued: seen & WOKEN != 0 })
+                (seen | ask | OVER, Stopping::Claimed { queued: seen & WOKEN != 0 })
             };
             // ORDERING: Acquire: the slot becomes the caller's, after the last poll. Release: as in `wake`.
             match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed) {

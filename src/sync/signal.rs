@@ -3,7 +3,7 @@
 //! The flag is what counts; parking only saves the processor meanwhile. A wake-up that somebody else's code left
 //! behind, or took away, on this thread is harmless for that reason.
 
-use super::{AtomicBool, Deadline, Ordering, Thread};
+use super::{AtomicBool, Deadline, Mutex, Ordering, Thread};
 use std::sync::Arc;
 
 /// The sleeping side. One thread at a time may sleep on it.
@@ -17,16 +17,29 @@ pub(crate) struct Parker {
 pub(crate) struct Unparker {
     set: AtomicBool,
     thread: Thread,
+    /// Why the thread should sleep no longer although what it sleeps for has not come.
+    refusal: Mutex<Option<Arc<str>>>,
 }
 
 impl Parker {
     /// For the calling thread.
     pub(crate) fn new() -> Self {
-        Parker { shared: Arc::new(Unparker { set: AtomicBool::new(false), thread: Thread::current() }) }
+        Parker {
+            shared: Arc::new(Unparker {
+                set: AtomicBool::new(false),
+                thread: Thread::current(),
+                refusal: Mutex::new(None),
+            }),
+        }
     }
 
     pub(crate) fn unparker(&self) -> Arc<Unparker> {
         Arc::clone(&self.shared)
+    }
+
+    /// Why the sleep was refused, if it was.
+    pub(crate) fn refusal(&self) -> Option<Arc<str>> {
+        self.shared.refusal.lock().clone()
     }
 
     /// Sleeps until there was a wake-up since the last call, or the deadline passes. Says whether there was one.
@@ -47,6 +60,12 @@ impl Parker {
 }
 
 impl Unparker {
+    /// Wakes the thread and tells it why it would sleep for ever.
+    pub(crate) fn refuse(&self, why: Arc<str>) {
+        *self.refusal.lock() = Some(why);
+        self.unpark();
+    }
+
     pub(crate) fn unpark(&self) {
         // ORDERING: Release pairs with the Acquire in `park_until`.
         if !self.set.swap(true, Ordering::Release) {

@@ -93,7 +93,8 @@ pub(crate) enum Step {
 
 /// A worker thread's place in its pool.
 pub(crate) trait Place {
-    fn before_wait(&self, pause: &Pause<'_>) -> Step;
+    /// `parker` is what the thread will sleep on: the place may refuse the sleep also after it has begun.
+    fn before_wait(&self, pause: &Pause<'_>, parker: &Parker) -> Step;
 
     /// After every [`Step::Sleep`].
     fn after_wait(&self);
@@ -170,9 +171,9 @@ impl Ticket {
         self.lent || self.edge.is_some()
     }
 
-    /// Whether the wait was given up while it slept, because it was part of a circle.
+    /// Whether the wait was given up while it slept, because it was part of a circle, or nobody else can go on.
     pub(crate) fn check(&self) -> Result<(), TaskError> {
-        match self.edge.as_ref().and_then(graph::Edge::refusal) {
+        match self.parker.refusal() {
             Some(chain) => Err(TaskError::Deadlock(chain)),
             None => Ok(()),
         }
@@ -198,13 +199,14 @@ pub(crate) fn enter(pause: &Pause<'_>) -> Result<Option<Ticket>, TaskError> {
     if in_task {
         own_stack(pause)?;
     }
-    let lent = match place().map(|place| place.before_wait(pause)) {
+    let parker = Parker::new();
+    let lent = match place().map(|place| place.before_wait(pause, &parker)) {
         None => false,
         Some(Step::Sleep) => true,
         Some(Step::Again) => return Ok(None),
         Some(Step::Never(chain)) => return Err(TaskError::Deadlock(chain)),
     };
-    let mut ticket = Ticket { parker: Parker::new(), edge: None, lent };
+    let mut ticket = Ticket { parker, edge: None, lent };
     if in_task && pause.deadline.is_never() {
         if let Some(awaits) = pause.awaits() {
             let mut holds = frame::held();

@@ -288,9 +288,9 @@ pub(crate) fn id(task: &Header) -> FutureId {
 pub(crate) fn request_cancel(task: &Header) -> CancelOutcome {
     let task = task.resolve();
     match run::try_cancel(task) {
-        None if task.is_future() => return CancelOutcome::AlreadyDone,
         // A future that has begun ends now, or at the next await that it comes to.
         Some(true) if task.spawned().is_some_and(Spawned::is_stopping) => return CancelOutcome::Signalled,
+        None if task.spawned().is_some_and(Spawned::is_stopping) => {}
         None | Some(true) => return CancelOutcome::NeverRan,
         Some(false) => {}
     }

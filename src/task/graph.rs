@@ -73,18 +73,10 @@ pub(super) struct Wait {
     pub(super) sleeper: Arc<Unparker>,
 }
 
-/// Why a wait was refused after all, once it was.
-type Refusal = Arc<Mutex<Option<Arc<str>>>>;
-
-struct Entry {
-    wait: Wait,
-    refusal: Refusal,
-}
-
 /// Entries by id, and who holds what. Ordered maps, because they can be made in a const.
 struct Graph {
     next_id: u64,
-    entries: BTreeMap<u64, Entry>,
+    entries: BTreeMap<u64, Wait>,
     holders: BTreeMap<usize, Vec<u64>>,
 }
 
@@ -99,7 +91,6 @@ global! {
 /// A wait that is written down; dropping it strikes it out.
 pub(super) struct Edge {
     id: u64,
-    refusal: Refusal,
 }
 
 impl Edge {
@@ -110,35 +101,28 @@ impl Edge {
         // What is struck out is dropped outside the lock: it may be the last to keep a task.
         let mut struck = Vec::new();
         let mut graph = GRAPH.lock();
-        let (id, refusal) = graph.add(wait);
+        let id = graph.add(wait);
         let edge = loop {
             let stuck = graph.stuck(id);
             if !stuck.contains(&id) {
-                break Ok(Edge { id, refusal });
+                break Ok(Edge { id });
             }
-            let can_be_refused = |id: &u64| graph.entries.get(id).is_some_and(|entry| !entry.wait.firm);
+            let can_be_refused = |id: &u64| graph.entries.get(id).is_some_and(|wait| !wait.firm);
             let victim = graph.chain(id, &stuck).0.into_iter().find(|id| firm && can_be_refused(id));
             let why: Arc<str> = graph.chain(victim.unwrap_or(id), &stuck).1.into();
-            let entry = graph.strike(victim.unwrap_or(id));
-            if victim.is_some() {
-                if let Some(entry) = &entry {
-                    *entry.refusal.lock() = Some(why);
-                    entry.wait.sleeper.unpark();
-                }
-                struck.extend(entry);
-            } else {
-                struck.extend(entry);
+            let wait = graph.strike(victim.unwrap_or(id));
+            if victim.is_none() {
+                struck.extend(wait);
                 break Err(why);
             }
+            if let Some(wait) = &wait {
+                wait.sleeper.refuse(why);
+            }
+            struck.extend(wait);
         };
         drop(graph);
         drop(struck);
         edge
-    }
-
-    /// Why this wait was given up so that another could go on, if it was.
-    pub(super) fn refusal(&self) -> Option<Arc<str>> {
-        self.refusal.lock().clone()
     }
 }
 
@@ -151,20 +135,19 @@ impl Drop for Edge {
 }
 
 impl Graph {
-    fn add(&mut self, wait: Wait) -> (u64, Refusal) {
+    fn add(&mut self, wait: Wait) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
         for key in &wait.holds {
             self.holders.entry(*key).or_default().push(id);
         }
-        let refusal = Arc::new(Mutex::new(None));
-        self.entries.insert(id, Entry { wait, refusal: Arc::clone(&refusal) });
-        (id, refusal)
+        self.entries.insert(id, wait);
+        id
     }
 
-    fn strike(&mut self, id: u64) -> Option<Entry> {
-        let entry = self.entries.remove(&id)?;
-        for key in &entry.wait.holds {
+    fn strike(&mut self, id: u64) -> Option<Wait> {
+        let wait = self.entries.remove(&id)?;
+        for key in &wait.holds {
             if let Some(holders) = self.holders.get_mut(key) {
                 holders.retain(|holder| *holder != id);
                 if holders.is_empty() {
@@ -172,7 +155,7 @@ impl Graph {
                 }
             }
         }
-        Some(entry)
+        Some(wait)
     }
 
     fn holders(&self, key: usize) -> &[u64] {
@@ -186,7 +169,7 @@ impl Graph {
         let mut open = vec![first];
         while let Some(id) = open.pop() {
             if stuck.insert(id) {
-                let awaits = self.entries.get(&id).map_or(&[][..], |entry| &entry.wait.awaits);
+                let awaits = self.entries.get(&id).map_or(&[][..], |wait| &wait.awaits);
                 open.extend(awaits.iter().flat_map(Awaited::keys).flat_map(|key| self.holders(key)));
             }
         }
@@ -194,8 +177,8 @@ impl Graph {
             let is_held = |key: usize| self.holders(key).iter().any(|holder| stuck.contains(holder));
             let can_come = |awaited: &Awaited| !awaited.keys().any(is_held);
             let ends = |id: &&u64| match self.entries.get(id) {
-                Some(Entry { wait, .. }) if wait.any => wait.awaits.iter().any(can_come),
-                Some(Entry { wait, .. }) => wait.awaits.iter().all(can_come),
+                Some(wait) if wait.any => wait.awaits.iter().any(can_come),
+                Some(wait) => wait.awaits.iter().all(can_come),
                 None => true,
             };
             let ending: Vec<u64> = stuck.iter().filter(ends).copied().collect();
@@ -210,16 +193,15 @@ impl Graph {
 
     /// One way from wait to wait that explains why `first` is stuck: who comes up on it, and the same in words.
     fn chain(&self, first: u64, stuck: &BTreeSet<u64>) -> (Vec<u64>, String) {
-        let own_name =
-            |entry: &Entry| entry.wait.own.as_ref().map_or_else(|| "a callback".to_owned(), |own| own.label());
+        let own_name = |wait: &Wait| wait.own.as_ref().map_or_else(|| "a callback".to_owned(), |own| own.label());
         let mut words = self.entries.get(&first).map(own_name).unwrap_or_default();
         let mut link = " waits for ";
         let mut met = Vec::new();
         let mut at = first;
-        while let Some(entry) = self.entries.get(&at) {
+        while let Some(wait) = self.entries.get(&at) {
             let holder = |key| self.holders(key).iter().copied().find(|holder| stuck.contains(holder));
             let step = |awaited: &Awaited| Some((awaited.keys().find_map(holder)?, awaited.name()));
-            let Some((next, name)) = entry.wait.awaits.iter().find_map(step) else { break };
+            let Some((next, name)) = wait.awaits.iter().find_map(step) else { break };
             words = words + link + &name;
             link = ", which waits for ";
             at = next;

@@ -78,5 +78,5 @@ pub(crate) use residents::Residents;
 #[cfg(all(test, concurrent_futures_loom))]
 pub(crate) use run::Anybody;
 pub(crate) use run::{Runner, cancel};
-pub(crate) use spawned::{Home, Residence, cell_for, stop};
+pub(crate) use spawned::{Home, Residence, cell_for, is_leaving, stop};
 pub(crate) use timer::{Alarm, after, expire_after};

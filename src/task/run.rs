@@ -31,6 +31,12 @@ pub(crate) trait Runner {
     /// Why a future that is not ready must end now, if it must.
     fn stops(&self) -> Option<Stop>;
 
+    /// A future that it has polled ends for that.
+    fn stopped(&self);
+
+    /// What comes of a future if nothing can be run any more.
+    fn broken(&self) -> TaskError;
+
     /// A future is about to wait to be woken: where it lives from now on.
     ///
     /// # Errors
@@ -51,6 +57,12 @@ impl Runner for Anybody {
 
     fn stops(&self) -> Option<Stop> {
         None
+    }
+
+    fn stopped(&self) {}
+
+    fn broken(&self) -> TaskError {
+        TaskError::Abandoned
     }
 
     fn house(&self, _task: &CellRef) -> Result<Residence, Stop> {

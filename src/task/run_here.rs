@@ -66,6 +66,12 @@ impl Runner for Arc<Berth> {
         None
     }
 
+    fn stopped(&self) {}
+
+    fn broken(&self) -> TaskError {
+        Home::broken(&**self)
+    }
+
     fn house(&self, _task: &CellRef) -> Result<Residence, Stop> {
         self.0.lock().housed = true;
         Ok(Residence { home: Arc::clone(self) as Arc<dyn Home>, key: 0 })

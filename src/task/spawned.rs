@@ -18,6 +18,8 @@ use super::header::{CellRef, Header, Ran};
 use super::run::{self, Runner};
 use crate::error::TaskError;
 use crate::state::{Polling, Stop, Stopping, Suspend};
+use crate::sync::thread_local;
+use std::cell::RefCell;
 use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
@@ -109,7 +111,7 @@ pub(super) fn poll(task: CellRef, runner: &impl Runner) {
     let polling = &spawned(&task).polling;
     if polling.stop_asked().is_some() {
         return match polling.finish() {
-            Some(why) => stopped(task, why),
+            Some(why) => leave(task, |task| stopped(task, why)),
             None => unreachable!("a request to stop is never taken back"),
         };
     }
@@ -124,35 +126,41 @@ pub(super) fn poll(task: CellRef, runner: &impl Runner) {
     };
     match polling.finish() {
         None => {
+            if let Some(extras) = task.extras() {
+                extras.disarm();
+            }
             runner.ran();
             leave(task, |task| run::finish_on(task, failed, runner));
         }
-        Some(why) => {
+        Some(why) => leave(task, |task| {
             run::clear(&task, failed);
             end_as(task, why);
-        }
+        }),
     }
 }
 
 fn suspended(task: CellRef, runner: &impl Runner) {
     let spawned = spawned(&task);
-    if let Some(why) = runner.stops() {
-        let _ = spawned.polling.stop(why);
-    } else if !spawned.polling.is_woken() && spawned.residence.get().is_none() {
+    let mut refusal = runner.stops();
+    if refusal.is_none() && !spawned.polling.is_woken() && spawned.residence.get().is_none() {
         match runner.house(&task) {
             Ok(residence) => {
                 let _ = spawned.residence.set(residence);
             }
-            Err(why) => {
-                let _ = spawned.polling.stop(why);
-            }
+            Err(why) => refusal = Some(why),
+        }
+    }
+    if let Some(why) = refusal {
+        if spawned.polling.stop(why) == Stopping::Asked {
+            runner.stopped();
         }
     }
     match spawned.polling.suspend() {
         // The runner's reference goes. If it was the last one, nobody has kept a waker.
         Suspend::Idle => drop(task),
         Suspend::Woken => runner.again(Task::new(task)),
-        Suspend::Stopped(why) => stopped(task, why),
+        Suspend::Stopped(Stop::Broken) => leave(task, |task| run::fail_owned(task, runner.broken())),
+        Suspend::Stopped(why) => leave(task, |task| stopped(task, why)),
     }
 }
 
@@ -168,46 +176,61 @@ fn end_as(task: CellRef, why: Stop) {
         extras.disarm();
     }
     let error = match why {
-        Stop::Cancelled => None,
-        Stop::Late => Some(TaskError::DeadlineExceeded),
-        Stop::Broken => Some(broken(&task)),
+        Stop::Cancelled => return run::cancel_owned(task),
+        Stop::Late => TaskError::DeadlineExceeded,
+        Stop::Broken => broken(&task),
     };
-    leave(task, |task| match error {
-        None => run::cancel_owned(task),
-        Some(error) => {
-            // SAFETY: by this function's contract the caller owns the slot, which is empty.
-            unsafe { value::write_error(&task, error) };
-            run::finish(task, true);
-        }
-    });
+    // SAFETY: by this function's contract the caller owns the slot, which is empty.
+    unsafe { value::write_error(&task, error) };
+    run::finish(task, true);
 }
 
 fn broken(task: &Header) -> TaskError {
     spawned(task).residence.get().map_or(TaskError::Abandoned, |residence| residence.home.broken())
 }
 
-/// Ends a task, and then tells the pool that it lives there no more; the cell is kept until then, because the pool finds
-/// it by its address.
-fn leave(task: CellRef, end: impl FnOnce(CellRef)) {
-    let kept = spawned(&task).residence.get().is_some().then(|| task.clone());
-    end(task);
-    if let Some(residence) = kept.as_ref().and_then(|task| spawned(task).residence.get()) {
-        residence.home.leaves(residence.key);
-    }
-}
-
 /// The error of a future that the caller has begun, or resumed, but will not poll.
 pub(super) fn fail(task: CellRef, error: TaskError) {
     match spawned(&task).polling.finish() {
-        Some(why) => stopped(task, why),
+        Some(why) => leave(task, |task| stopped(task, why)),
         None => leave(task, |task| run::fail_owned(task, error)),
     }
 }
 
+// ---------------------------------------------------------------------------------------------- leaving
+
+thread_local! {
+    /// The homes of the futures that this thread is just ending.
+    static LEAVING: RefCell<Vec<*const ()>> = RefCell::new(Vec::new())
+}
+
+/// Ends a task, and then tells the pool that it lives there no more. The cell is kept until then, because the pool finds
+/// it by its address.
+fn leave(task: CellRef, end: impl FnOnce(CellRef)) {
+    if spawned(&task).residence.get().is_none() {
+        return end(task);
+    }
+    let kept = task.clone();
+    if let Some(residence) = spawned(&kept).residence.get() {
+        let home = Arc::as_ptr(&residence.home).cast::<()>();
+        LEAVING.with(|leaving| leaving.borrow_mut().push(home));
+        // Every end contains what is foreign in it.
+        end(task);
+        LEAVING.with(|leaving| leaving.borrow_mut().pop());
+        residence.home.leaves(residence.key);
+    }
+}
+
+/// Whether this thread is just ending a future that lives there. If it waited for the home's end, that would be in vain.
+pub(crate) fn is_leaving<H>(home: &Arc<H>) -> bool {
+    let home = Arc::as_ptr(home).cast::<()>();
+    LEAVING.with(|leaving| leaving.borrow().contains(&home))
+}
+
 // ---------------------------------------------------------------------------------------------- stopping
 
-/// Ends a future that has begun: now if nobody polls it, else after that. `None`: it has ended so before; `false`: it
-/// has ended, or will end, otherwise.
+/// Ends a future that has begun: now if nobody polls it, else after that. `None`: it ends, or has ended, for the same
+/// reason already; `false`: it has ended, or will end, otherwise.
 pub(crate) fn stop(task: &Header, why: Stop) -> Option<bool> {
     let Some(spawned) = task.spawned() else {
         return Some(false);
@@ -217,16 +240,15 @@ pub(crate) fn stop(task: &Header, why: Stop) -> Option<bool> {
             if let (true, Some(residence)) = (queued, spawned.residence.get()) {
                 residence.home.withdrawn();
             }
-            // The caller's own handle may be dropped by a callback; this one keeps the cell.
-            stopped(CellRef::to(task), why);
+            leave(CellRef::to(task), |task| stopped(task, why));
             Some(true)
         }
-        Stopping::Asked(reason) => {
+        Stopping::Asked => {
             let _ = task.life.request_cancel();
-            Some(reason == why)
+            Some(true)
         }
-        Stopping::Over(Some(reason)) if reason == why => None,
-        Stopping::Over(_) => Some(false),
+        Stopping::Before(Some(reason)) if reason == why => None,
+        Stopping::Before(_) => Some(false),
     }
 }
 

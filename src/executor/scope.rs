@@ -215,6 +215,9 @@ impl<'scope, 'env> Scope<'scope, 'env> {
     }
 
     /// Maps a function over inputs, both of which may borrow what outlives the scope: see [`Map`].
+    ///
+    /// What goes wrong with an item is told where the map is iterated, and nowhere else: a panic of one is not thrown by the
+    /// scope, and the scope's policy does not see it.
     pub fn map<F, I, R>(&'scope self, f: F, items: I) -> Map<'scope, I::IntoIter, R>
     where
         I: IntoIterator<Item: Send + 'scope>,

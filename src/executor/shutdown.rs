@@ -38,7 +38,8 @@ impl Shutdown {
         Shutdown { wait: false, ..Self::wait() }
     }
 
-    /// Cancels what has not begun.
+    /// Cancels what has not begun, and spawned futures that are not ready: at once if they wait, at their next await if
+    /// they are being polled.
     pub fn cancel_pending(self) -> Self {
         Shutdown { cancel_pending: true, ..self }
     }
@@ -79,7 +80,7 @@ impl Shutdown {
 pub struct ShutdownReport {
     /// Tasks that ran to an end while the shutdown waited.
     pub finished: usize,
-    /// Tasks that it cancelled: they never ran.
+    /// Tasks that it cancelled: they never ran, or were futures that were not ready.
     pub cancelled: usize,
     /// Tasks that had not ended when it returned.
     pub abandoned: usize,

@@ -100,6 +100,8 @@ impl<S: 'static> ThreadPoolExecutor<S> {
 
     /// Runs `f` once on every one of the `max_workers` slots, starting their threads if need be. The futures are in the
     /// order of the slots. Threads that replace these later do not run it.
+    ///
+    /// Only a slot's own thread may run its part, so that a spare one may be at another task meanwhile.
     pub fn broadcast<T: Send + 'static>(&self, f: impl Fn(&S) -> T + Send + Sync + 'static) -> Vec<Future<T>> {
         let f = Arc::new(f);
         let pool = &self.handle.pool;

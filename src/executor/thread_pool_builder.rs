@@ -75,6 +75,9 @@ impl<S: 'static> ThreadPoolBuilder<S> {
     }
 
     /// How many threads may be added while others wait with their places lent. Default: 256.
+    ///
+    /// A wait that could only end with another thread, where none can be added, is `Err(Deadlock)`. One case is not found:
+    /// tasks of two pools, both without a thread to add, that wait for queued tasks of each other.
     pub fn max_spares(mut self, threads: usize) -> Self {
         self.config.max_spares = threads;
         self
@@ -114,7 +117,8 @@ impl<S: 'static> ThreadPoolBuilder<S> {
     }
 
     /// Runs on each thread when it starts, with its slot, before the initializer. A panic in it is reported by the
-    /// panic hook and changes nothing.
+    /// panic hook and changes nothing. A wait for the pool's own tasks is an error in it, as in the
+    /// [`initializer`](ThreadPoolBuilder::initializer).
     pub fn on_thread_start(mut self, hook: impl Fn(usize) + Send + Sync + 'static) -> Self {
         self.config.on_thread_start = Some(Arc::new(hook));
         self
@@ -133,6 +137,9 @@ impl<S: 'static> ThreadPoolBuilder<S> {
     ///
     /// If it fails or panics, the pool is broken: what is queued, and what is submitted later, fails with
     /// [`TaskError::Broken`](crate::TaskError::Broken) and the cause.
+    ///
+    /// The thread is not at work yet: a wait for the pool's own tasks is `Err(Deadlock)` in it. Such a wait by way of
+    /// another pool is not found, and would never end where no other thread can be added.
     pub fn initializer<S2, E>(self, f: impl Fn(usize) -> Result<S2, E> + Send + Sync + 'static) -> ThreadPoolBuilder<S2>
     where
         S2: 'static,

@@ -63,7 +63,7 @@ impl Pool {
     pub(super) fn push_was_late(&self) {
         if let Some(cause) = self.broken.get() {
             self.fail_queued(&TaskError::Broken(Arc::clone(cause)));
-        } else if self.crew.load().threads() == 0 && self.residents.is_empty() {
+        } else if self.is_now_deserted() {
             self.fail_queued(&TaskError::Rejected(RejectReason::ShutDown));
         } else {
             self.activate();

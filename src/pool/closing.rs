@@ -155,6 +155,11 @@ impl Pool {
         roster.starting == 0 && self.crew.load().threads() == 0 && self.residents.is_empty()
     }
 
+    /// The same at this moment; of a pool that is closed it stays so.
+    pub(super) fn is_now_deserted(&self) -> bool {
+        self.is_deserted(&self.lock())
+    }
+
     /// Whether threads that find nothing to do may leave a pool that is closed, or broken. Under the lock.
     pub(super) fn is_over(&self, roll: Roll) -> bool {
         roll.is_broken() || (roll.is_closed() && self.residents.is_empty())

@@ -9,7 +9,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Tasks accepted that no worker has begun.
+    /// Tasks accepted that no worker has begun, and futures that were woken and are to be polled.
     pub queued: usize,
     /// Workers that have a task, blocked ones included. (A task that is run on top of the one that waits for it is not
     /// counted again.)
@@ -56,17 +56,18 @@ impl Pool {
     pub(crate) fn stats(&self) -> Stats {
         let crew = self.crew.load();
         let (mut completed, mut swept) = (0, self.swept_elsewhere());
-        let (mut queued, mut running) = (self.injector.len(), 0);
+        let (mut queued, mut mail, mut running) = (self.injector.len(), 0, 0);
         for slot in self.slots() {
             completed += slot.completed();
             swept += slot.swept();
-            queued += slot.stealer.len();
+            queued += slot.stealer.len() + usize::from(!slot.woken.is_empty());
+            mail += slot.mail_len();
             running += usize::from(slot.age().is_some());
         }
         // Tasks that were cancelled, or run by whoever waited for them, stay in a queue until it is their turn.
         let left_behind = self.withdrawn().saturating_sub(swept);
         Stats {
-            queued: queued.saturating_sub(usize::try_from(left_behind).unwrap_or(usize::MAX)),
+            queued: queued.saturating_sub(usize::try_from(left_behind).unwrap_or(usize::MAX)) + mail,
             running,
             blocked: self.lock().lent(),
             idle: crew.threads().saturating_sub(running),

@@ -201,7 +201,7 @@ impl Roster {
         Some(sleeper.unparker)
     }
 
-    /// Gets one sleeper up; `false` if it is up already.
+    /// Gets one sleeper up, unless it is up already.
     pub(super) fn wake_slot(&mut self, slot: usize, crew: &Crew) -> Option<Arc<Unparker>> {
         let at = self.sleepers.iter().position(|sleeper| sleeper.slot == slot)?;
         crew.wake();

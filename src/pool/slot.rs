@@ -53,11 +53,11 @@ impl Slot {
         look(&mut self.now.lock())
     }
 
-    /// A task begins, `true`, or the outermost one has ended.
-    pub(super) fn set_began(&self, at: Option<CoarseTime>) -> u64 {
+    /// A task begins. Gives what was there for the one beneath it.
+    pub(super) fn set_began(&self, at: CoarseTime) -> u64 {
         // ORDERING: Relaxed: read for a report only.
         let before = self.began.load(Ordering::Relaxed);
-        self.began.store(at.map_or(0, CoarseTime::stamp), Ordering::Relaxed);
+        self.began.store(at.stamp(), Ordering::Relaxed);
         before
     }
 
@@ -109,6 +109,13 @@ impl Slot {
         self.mail.lock().push_back(task);
         // ORDERING: Release pairs with the Acquire in `has_mail`; the pool's fences order it against sleeping.
         self.has_mail.store(true, Ordering::Release);
+    }
+
+    pub(super) fn mail_len(&self) -> usize {
+        if !self.has_mail() {
+            return 0;
+        }
+        self.mail.lock().iter().filter(|task| task.header().is_due()).count()
     }
 
     pub(super) fn has_mail(&self) -> bool {

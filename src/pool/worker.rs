@@ -294,7 +294,7 @@ impl Worker {
     /// Runs a task that was begun here; also on top of another one that waits for it.
     pub(super) fn run_begun(&self, begun: Begun) {
         let slot = self.own();
-        let outer = slot.set_began(Some(CoarseTime::now()));
+        let outer = slot.set_began(CoarseTime::now());
         let named = begun.header().extras().and_then(|extras| extras.name.clone());
         let outer_name = named.map(|name| slot.now(|now| now.task.replace(name)));
         self.nesting.set(self.nesting.get() + 1);

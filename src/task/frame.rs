@@ -57,11 +57,6 @@ pub(super) fn is_empty() -> bool {
     TOP.with(Cell::get).is_null()
 }
 
-/// Whether a job is being run on this stack.
-pub(super) fn in_task() -> bool {
-    current(|_| ()).is_some()
-}
-
 /// Looks at the innermost task that runs on this thread.
 pub(super) fn current<R>(look: impl FnOnce(&Header) -> R) -> Option<R> {
     let mut look = Some(look);

@@ -40,7 +40,7 @@ pub(super) fn install_hook() {
 }
 
 fn note(info: &PanicHookInfo<'_>) {
-    if !frame::in_task() {
+    if frame::is_empty() {
         return;
     }
     let backtrace = Backtrace::capture();

@@ -21,7 +21,7 @@ struct Schedule {
     led: bool,
     /// A thread waits to become the leader.
     followed: bool,
-    /// It is to lead, and has not woken yet.
+    /// It is to lead, and has not come to it yet.
     promoted: bool,
 }
 
@@ -137,7 +137,10 @@ fn lead() {
                 // Actions contain what is foreign in them; this is the second line.
                 let _ = crate::sync::contain(action);
                 schedule = SCHEDULE.lock();
-                if schedule.led {
+                if schedule.promoted {
+                    // The follower has not come to lead yet, and need not.
+                    schedule.promoted = false;
+                } else if schedule.led {
                     // It is this thread, once it has followed.
                     match follow(schedule) {
                         Some(leading) => schedule = leading,

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// Chunks in flight for each worker, where no window is asked for.
 const CHUNKS_PER_WORKER: usize = 4;
+/// The most workers that a window without a size of its own is made for.
+const MOST_WORKERS: usize = 1024;
 /// How long an automatic chunk should take: long beside the cost of a task, short beside a person's patience.
 const CHUNK_TIME: Duration = Duration::from_micros(200);
 /// The longest automatic chunk; bounds what a sudden change of item time can do.
@@ -141,7 +143,7 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
         self.begin();
         if self.options.chunksize == 0 {
             // No item has been timed yet; enough chunks for every worker, whatever the size of the input.
-            let chunks = (16 * CHUNKS_PER_WORKER).saturating_mul(self.runner.max_workers());
+            let chunks = 16 * CHUNKS_PER_WORKER * self.workers();
             self.automatic = (self.total.unwrap_or(0) / chunks.max(1)).clamp(1, MOST_AUTOMATIC);
         }
         while self.submit_chunk(usize::MAX) {}
@@ -154,9 +156,14 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
 
     // ------------------------------------------------------------------------------------------ pulling
 
+    /// How many workers the window is for. An engine may have no limit, but a window has to.
+    fn workers(&self) -> usize {
+        self.runner.max_workers().clamp(1, MOST_WORKERS)
+    }
+
     fn room(&self) -> usize {
         match self.options.buffersize {
-            0 if self.flight.len() < CHUNKS_PER_WORKER.saturating_mul(self.runner.max_workers().max(1)) => usize::MAX,
+            0 if self.flight.len() < CHUNKS_PER_WORKER * self.workers() => usize::MAX,
             0 => 0,
             window => window.saturating_sub(self.ahead),
         }
@@ -169,7 +176,7 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
         let window = self.options.buffersize;
         match self.options.chunksize {
             0 if window == 0 => self.automatic,
-            0 => self.automatic.min(window / self.runner.max_workers().max(1).saturating_mul(2)).max(1),
+            0 => self.automatic.min(window / (2 * self.workers())).max(1),
             asked if window == 0 => asked,
             asked => asked.min(window),
         }
@@ -360,7 +367,7 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
         self.automatic = fitting.min(self.automatic * 4);
         if let Some(total) = self.total {
             let left = total.saturating_sub(self.handed_out + self.ahead);
-            let share = left / self.runner.max_workers().max(1).saturating_mul(2);
+            let share = left / (2 * self.workers());
             self.automatic = self.automatic.min(share.max(1));
         }
     }

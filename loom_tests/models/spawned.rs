@@ -7,12 +7,14 @@ use crate::pool::Pool;
 use crate::state::Stop;
 use crate::sync::{Deadline, Mutex};
 use crate::task::{
-    Begun, CellRef, Future, Home, Residence, Residents, Runner, Task, block_on, cell_for, promise, stop,
+    Begun, CellRef, Future, Home, Residence, Residents, Runner, Task, as_completed, block_on, cell_for, promise, stop,
 };
+use futures_core::Stream;
 use loom::thread;
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 /// A future and its handle, as a pool would get them.
 fn spawned<F>(future: F) -> (Task, Future<F::Output>)
@@ -310,5 +312,35 @@ fn block_on_against_completion() {
         let completing = thread::spawn(move || promise.set_result(3).unwrap());
         assert_eq!(block_on(future).unwrap(), 3);
         completing.join().unwrap();
+    });
+}
+
+/// Would show: a stream that misses an end that comes between its look and its waker.
+#[test]
+fn stream_against_the_end() {
+    bounded(3, || {
+        let (task, future) = super::task(|| 7);
+        let worker = thread::spawn(move || task.run());
+        let mut stream = as_completed([future], None).stream();
+        let first = block_on(poll_fn(|cx| Pin::new(&mut stream).poll_next(cx)));
+        assert_eq!(first.unwrap().unwrap().result(None).unwrap(), 7);
+        assert!(block_on(poll_fn(|cx| Pin::new(&mut stream).poll_next(cx))).is_none());
+        worker.join().unwrap();
+    });
+}
+
+/// Would show: a stream that is dropped as its member ends, and is told, or woken, after that.
+#[test]
+fn dropping_a_stream_against_the_end() {
+    bounded(3, || {
+        let (task, future) = super::task(|| 7);
+        let worker = thread::spawn(move || task.run());
+        let (woken, waker) = super::wakers::waker();
+        let mut stream = as_completed([future], None).stream();
+        let _ = Pin::new(&mut stream).poll_next(&mut Context::from_waker(&waker));
+        drop(stream);
+        worker.join().unwrap();
+        drop(waker);
+        assert_eq!(Arc::strong_count(&woken), 1);
     });
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 
 /// Counts its wakes where loom sees them.
-struct Woken(AtomicUsize);
+pub(super) struct Woken(AtomicUsize);
 
 impl Wake for Woken {
     fn wake(self: Arc<Self>) {
@@ -17,7 +17,7 @@ impl Wake for Woken {
     }
 }
 
-fn waker() -> (Arc<Woken>, Waker) {
+pub(super) fn waker() -> (Arc<Woken>, Waker) {
     let woken = Arc::new(Woken(AtomicUsize::new(0)));
     let waker = Waker::from(Arc::clone(&woken));
     (woken, waker)

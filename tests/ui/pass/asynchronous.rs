@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 #![deny(unused)]
 
-use ::futures::FutureExt;
+use ::futures::{FutureExt, StreamExt};
 use concurrent_futures::*;
 use std::time::Duration;
 
@@ -39,6 +39,17 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     assert_eq!((&one(&pool)).await?, 1);
     assert_eq!(pool.submit(|| 4).cancel_on_drop().await?, 4);
+
+    let mut squares = pool.map(|n: i32| n * n, 0..9).stream();
+    while let Some(square) = squares.next().await {
+        assert!(square? < 81);
+    }
+    tokio::spawn(pool.map(|n: i32| n, 0..9).stream().for_each(async |item| drop(item))).await?;
+    let ended = wait_async([pool.submit(|| 1), pool.submit(|| 2)], ReturnWhen::AllCompleted).await.done;
+    assert_eq!(as_completed(ended, None).stream().count().await, 2);
+
+    assert_eq!(pool.spawn(async { 3 }).await?, 3);
+    assert_eq!(pool.spawn_with(SubmitOptions::new().name("named"), async { task::name() }).await?, Some("named".into()));
 
     pool.shutdown(Shutdown::no_wait());
     let report = pool.closed().await;

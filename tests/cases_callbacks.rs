@@ -4,7 +4,7 @@
 mod states;
 mod support;
 
-use concurrent_futures::{Future, Outcome, TaskError, ThreadPoolExecutor, promise};
+use concurrent_futures::{Future, Outcome, SubmitOptions, TaskError, ThreadPoolExecutor, promise};
 use states::{FAILURE, STATES, State, VALUE, future_in};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
@@ -246,4 +246,28 @@ fn callbacks_may_drop_the_last_handle() {
     promise.set_result(8).unwrap();
     assert_eq!(calls.recv().unwrap(), 8);
     assert!(shared.lock().unwrap().is_none());
+}
+
+// beside case 43
+#[test]
+fn a_callback_has_as_much_stack_as_on_any_thread_also_where_a_limit_calls_it() {
+    // More than a thread that only keeps time would need; there are several of it in an unoptimised frame.
+    const MUCH: usize = 400 << 10;
+    let _watchdog = watchdog();
+    let pool = ThreadPoolExecutor::new(1).unwrap();
+    let gate = Gate::new();
+    let closed = gate.clone();
+    let busy = pool.submit(move || closed.wait());
+    let late = pool.submit_with(SubmitOptions::new().queue_timeout(Duration::from_millis(1)), || 1_u32);
+    let (sender, calls) = mpsc::channel();
+    late.add_done_callback(move |outcome| {
+        let frame = std::hint::black_box([1_u8; MUCH]);
+        let is_late = outcome.is_err_and(TaskError::is_deadline_exceeded);
+        sender.send((is_late, std::hint::black_box(&frame).len(), thread::current().id())).unwrap();
+    });
+    let (is_late, length, on) = calls.recv().unwrap();
+    assert!(is_late && on != thread::current().id(), "on the thread that has the clock");
+    assert_eq!(length, MUCH);
+    gate.open();
+    busy.result(None).unwrap();
 }

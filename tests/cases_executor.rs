@@ -3,7 +3,8 @@
 mod support;
 
 use concurrent_futures::{
-    BuildError, Future, InlineExecutor, PortableError, Shutdown, TaskError, ThreadPoolExecutor, call,
+    BuildError, Executor, Future, InProcessExecutor, InlineExecutor, PortableError, Shutdown, TaskError,
+    ThreadPoolExecutor, call, promise,
 };
 use std::cell::Cell;
 use std::io;
@@ -383,4 +384,74 @@ fn an_inline_executor_gives_the_same() {
     let here = InlineExecutor::new();
     assert_eq!(here.submit(|| 2_u32.pow(8)).result(None).unwrap(), 256);
     assert_eq!(texts(here.map(|n: u32| n + 1, 0..3)), [Ok(1), Ok(2), Ok(3)]);
+}
+
+// beside case 21
+#[test]
+fn an_error_of_a_wait_is_never_taken_for_the_tasks_own() {
+    let of_a_wait = [TaskError::TimedOut, TaskError::ResultTaken, TaskError::Deadlock("a circle".into())];
+    for error in of_a_wait {
+        let text = error.to_string();
+        let (promise, future) = promise::<u8>();
+        assert!(promise.set_exception(error));
+        let own = future.result(None).unwrap_err();
+        assert!(own.is_failed() && !own.is_timed_out(), "{own}");
+        assert_eq!(own.downcast_ref::<TaskError>().unwrap().to_string(), text, "the cause is kept");
+    }
+    for error in [TaskError::Cancelled, TaskError::Abandoned, TaskError::DeadlineExceeded] {
+        let (text, (promise, future)) = (error.to_string(), promise::<u8>());
+        assert!(promise.set_exception(error));
+        assert_eq!(future.result(None).unwrap_err().to_string(), text, "what tells of a task is passed on");
+    }
+}
+
+/// Panics when it is made into an error.
+#[derive(Debug)]
+struct Unspeakable;
+
+impl From<Unspeakable> for Box<dyn std::error::Error + Send + Sync> {
+    fn from(_: Unspeakable) -> Self {
+        panic!("in the conversion")
+    }
+}
+
+// beside case 4
+#[test]
+fn a_panic_in_a_conversion_is_not_reported_from_where_an_earlier_one_was() {
+    let here = InlineExecutor::new();
+    let caught_in = line!() + 2;
+    let failed = here.submit(|| {
+        assert!(std::panic::catch_unwind(|| panic!("caught")).is_err());
+        Err::<(), Unspeakable>(Unspeakable)
+    });
+    // On this thread, which has just seen the other panic.
+    let Err(TaskError::Panicked(report)) = failed.fallible().result(None) else { panic!("it did not panic") };
+    assert_eq!(report.message, "in the conversion");
+    let caught_at = format!("cases_executor.rs:{caught_in}:");
+    assert!(report.location.as_deref().is_none_or(|at| !at.contains(&caught_at)), "{report}");
+}
+
+// beside case 1
+#[test]
+fn whoever_takes_any_executor_has_everything() {
+    fn lengths(executor: &dyn InProcessExecutor, words: &[String]) -> Vec<usize> {
+        let mut lengths = vec![0; words.len()];
+        executor.scope(|s| {
+            for (word, length) in words.iter().zip(&mut lengths) {
+                drop(s.submit(move || *length = word.len()));
+            }
+        });
+        lengths
+    }
+    let _watchdog = watchdog();
+    let (pool, inline) = (pool(2), InlineExecutor::new());
+    let words = ["one", "three"].map(String::from);
+    for executor in [&pool as &dyn InProcessExecutor, &inline] {
+        assert_eq!(lengths(executor, &words), [3, 5]);
+    }
+    let any: [&dyn Executor; 2] = [&pool, &inline];
+    for executor in any {
+        assert_eq!(executor.guard().shutdown().abandoned, 0);
+        assert!(executor.submit(call!(u32::pow(2, 8))).result(None).unwrap_err().is_rejected());
+    }
 }

@@ -370,3 +370,66 @@ fn shutdowns_from_everywhere_at_once_all_return() {
         assert!(pool.workers().is_empty());
     }
 }
+
+/// The end of a thread as the system sees it, which comes after its last step in the pool.
+#[derive(Clone, Default)]
+struct ThreadEnd {
+    reached: Gate,
+    may_pass: Gate,
+}
+
+impl Drop for ThreadEnd {
+    fn drop(&mut self) {
+        self.reached.open();
+        self.may_pass.wait();
+    }
+}
+
+thread_local! {
+    static END: std::cell::OnceCell<ThreadEnd> = const { std::cell::OnceCell::new() };
+}
+
+/// A pool whose only thread has a thread-local whose destructor takes as long as the test wants.
+fn pool_with_a_slow_thread() -> (ThreadPoolExecutor, Gate, Gate) {
+    let pool = pool(1);
+    let (reached, may_pass) = (Gate::new(), Gate::new());
+    let end = ThreadEnd { reached: reached.clone(), may_pass: may_pass.clone() };
+    pool.submit(move || END.with(|cell| assert!(cell.set(end).is_ok()))).result(None).unwrap();
+    (pool, reached, may_pass)
+}
+
+// beside case 106
+#[test]
+fn a_deadline_also_ends_the_wait_for_a_thread_that_does_not_end() {
+    let _watchdog = watchdog();
+    let (pool, reached, may_pass) = pool_with_a_slow_thread();
+    let report = pool.shutdown(Shutdown::wait().deadline(Duration::from_millis(10)));
+    assert_eq!((report.finished, report.cancelled), (0, 0));
+    reached.wait();
+    pool.shutdown(Shutdown::wait().deadline(Duration::ZERO));
+    assert!(!may_pass.is_open(), "both returned before the thread has ended");
+    may_pass.open();
+    assert_eq!(pool.shutdown(Shutdown::wait()).abandoned, 0);
+}
+
+// beside case 102
+#[test]
+fn everybody_who_waits_for_the_shutdown_waits_for_the_threads() {
+    // Long enough for a thread that does not wait to be seen.
+    const MEANWHILE: Duration = Duration::from_millis(50);
+    let _watchdog = watchdog();
+    let (pool, reached, may_pass) = pool_with_a_slow_thread();
+    let returned = Gate::new();
+    thread::scope(|threads| {
+        for _ in 0..2 {
+            threads.spawn(|| {
+                pool.shutdown(Shutdown::wait());
+                returned.open();
+            });
+        }
+        reached.wait();
+        let too_early = returned.wait_for(MEANWHILE);
+        may_pass.open();
+        assert!(!too_early, "a thread of the pool was there, and one of the two went on");
+    });
+}

@@ -12,6 +12,7 @@ use concurrent_futures::{
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::process::Command;
+use std::sync::mpsc::channel;
 use std::time::Duration;
 use torture::LastGate;
 
@@ -328,5 +329,45 @@ fn threads_are_refused_now_and_then() {
         assert!(values > 0);
         assert_eq!(pool.submit(|| 1).result(None).unwrap(), 1);
         assert_eq!(pool.shutdown(Shutdown::wait()).abandoned, 0);
+    });
+}
+
+/// A task is broadcast to a slot whose thread is just being asked for, for something else, and then refused: it hears of
+/// that too.
+#[test]
+fn mail_for_a_thread_that_is_refused() {
+    in_a_process("mail_for_a_thread_that_is_refused", || {
+        let (start, meet) = channel::<(ThreadPoolExecutor, usize)>();
+        let (give, futures) = channel();
+        // There before the limit is.
+        let other = std::thread::spawn(move || {
+            for (pool, spins) in meet {
+                (0..spins).for_each(|_| std::hint::spin_loop());
+                give.send(pool.submit(|| 5)).unwrap();
+            }
+        });
+        let mut chance = torture::Chance::new(7);
+        for round in 0..torture::scaled(400) {
+            let pool = pool(2);
+            let (busy, gate) = keep_busy(&pool, 1);
+            let limit = NoMoreThreads::from_now_on();
+            start.send((pool.clone(), chance.below(3_000))).unwrap();
+            (0..chance.below(3_000)).for_each(|_| std::hint::spin_loop());
+            let mail = pool.broadcast(|()| 7);
+            let submitted = futures.recv().unwrap();
+            gate.open();
+            assert_eq!(submitted.result(None).unwrap(), 5, "round {round}: the thread that there is runs it");
+            busy[0].result(None).unwrap();
+            let report = pool.shutdown(Shutdown::wait());
+            assert_eq!(report.abandoned, 0, "round {round}");
+            let told: Vec<_> = mail.iter().map(|one| one.try_result().expect("a task is forgotten")).collect();
+            // Which of the slots has the one thread is no matter.
+            let ran = told.iter().filter(|outcome| matches!(outcome, Ok(7))).count();
+            let refused = told.iter().filter(|outcome| is_broken(outcome)).count();
+            assert_eq!((ran, refused), (1, 1), "round {round}: {told:?}");
+            drop(limit);
+        }
+        drop(start);
+        other.join().unwrap();
     });
 }

@@ -6,18 +6,26 @@ mod torture;
 
 #[path = "nested/callbacks.rs"]
 mod callbacks;
+#[path = "nested/cancelled_jobs.rs"]
+mod cancelled_jobs;
 #[path = "nested/circles.rs"]
 mod circles;
 #[path = "nested/deep.rs"]
 mod deep;
+#[path = "nested/late_tasks.rs"]
+mod late_tasks;
 #[path = "nested/locks.rs"]
 mod locks;
 #[path = "nested/no_spares.rs"]
 mod no_spares;
 #[path = "nested/scopes.rs"]
 mod scopes;
+#[path = "nested/spares.rs"]
+mod spares;
 #[path = "nested/starting.rs"]
 mod starting;
+#[path = "nested/turns.rs"]
+mod turns;
 #[path = "nested/unwinding.rs"]
 mod unwinding;
 

@@ -14,10 +14,16 @@ mod cancelling;
 mod chains;
 #[path = "stress/lifetimes.rs"]
 mod lifetimes;
+#[path = "stress/mail.rs"]
+mod mail;
 #[path = "stress/nesting.rs"]
 mod nesting;
+#[path = "stress/refusals.rs"]
+mod refusals;
 #[path = "stress/shutting.rs"]
 mod shutting;
+#[path = "stress/surplus.rs"]
+mod surplus;
 #[path = "stress/sweeping.rs"]
 mod sweeping;
 #[path = "stress/timing.rs"]

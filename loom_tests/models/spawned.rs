@@ -1,7 +1,7 @@
 //! Spawned futures: polling against waking, cancelling and letting go, on a double of a pool and on the pool itself.
 
-use super::pool::{pool, shut_down};
-use super::{Counted, Drops, bounded, exhaustively};
+use super::pool::{pool, shut_down, submit};
+use super::{Counted, Drops, bounded, exhaustively, sampled};
 use crate::TaskError;
 use crate::pool::Pool;
 use crate::state::Stop;
@@ -342,5 +342,27 @@ fn dropping_a_stream_against_the_end() {
         worker.join().unwrap();
         drop(waker);
         assert_eq!(Arc::strong_count(&woken), 1);
+    });
+}
+
+/// Would show: a refusal and an end that merge into one wake, after which the waiter sleeps for ever. The only thread of
+/// a pool waits for a future that is woken and cancelled at once.
+#[test]
+fn refusal_against_the_end() {
+    sampled(50_000, || {
+        let pool = pool(1, 0);
+        let (promise, future) = promise::<u32>();
+        // Loom's own, so that it sees that one handle's last use comes after the other's.
+        let awaited = loom::sync::Arc::new(spawn(&pool, async move { future.await.unwrap() }));
+        let waited_for = loom::sync::Arc::clone(&awaited);
+        let waiting = submit(&pool, move || waited_for.result(None));
+        let cancelling = thread::spawn(move || awaited.cancel());
+        promise.set_result(5).unwrap();
+        match waiting.result(None).unwrap() {
+            Ok(value) => assert_eq!(value, 5),
+            Err(error) => assert!(error.is_cancelled() || error.is_deadlock(), "{error}"),
+        }
+        cancelling.join().unwrap();
+        shut_down(&pool);
     });
 }

@@ -2,9 +2,12 @@
 
 use crate::torture::LastGate;
 use crate::{Inbox, LIMIT, parcel, pool, support};
-use concurrent_futures::{Future, ReturnWhen, TaskError, ThreadPoolExecutor, as_completed, wait};
-use std::sync::Arc;
+use concurrent_futures::{
+    Future, Promise, ReturnWhen, SharedFuture, TaskError, ThreadPoolExecutor, as_completed, promise, wait,
+};
+use std::fmt;
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, OnceLock};
 use support::Gate;
 
 /// A task that runs, and ends when the gate is opened.
@@ -144,4 +147,88 @@ fn a_look_at_the_end_does_not_wait_for_callbacks() {
     assert!(looked);
     assert!(matches!(refused, Err(TaskError::TimedOut)), "{refused:?}");
     assert_eq!(taken.unwrap(), 1);
+}
+
+type Wait = fn(&SharedFuture<u8>) -> bool;
+
+/// Each tells whether its wait came to an end; they are for futures that come from others.
+const WAITS: [(&str, Wait); 5] = [
+    ("result", |handed| handed.result(None).is_ok()),
+    ("all", |handed| wait([handed], None, ReturnWhen::AllCompleted).done.len() == 1),
+    ("first", |handed| wait([handed], None, ReturnWhen::FirstCompleted).done.len() == 1),
+    ("first error", |handed| wait([handed], None, ReturnWhen::FirstError).done.len() == 1),
+    ("as completed", |handed| as_completed([handed], None).all(|one| one.is_ok())),
+];
+
+type Source = Result<u8, fmt::Error>;
+
+/// A source with a callback, and what `fallible` hands on from it afterwards.
+struct CalledBack {
+    promise: Promise<Source>,
+    handed: SharedFuture<u8>,
+    /// What the callback waits for, once it is put in.
+    awaited: Arc<OnceLock<SharedFuture<u8>>>,
+    answered: Inbox<bool>,
+}
+
+fn source_with_a_callback(wait: Wait) -> CalledBack {
+    let (promise, source) = promise::<Source>();
+    let awaited: Arc<OnceLock<SharedFuture<u8>>> = Arc::default();
+    let (answer, answered) = parcel();
+    let finds = Arc::clone(&awaited);
+    source.add_done_callback(move |_| answer.send(wait(finds.wait())));
+    CalledBack { promise, handed: source.fallible().shared(), awaited, answered }
+}
+
+/// A callback waits for what a later callback of the same future is to hand on.
+#[test]
+fn a_callback_that_waits_for_what_its_own_future_hands_on_is_refused() {
+    let _watchdog = support::watchdog();
+    for (way, wait) in WAITS {
+        let called_back = source_with_a_callback(wait);
+        called_back.awaited.set(called_back.handed.clone()).unwrap();
+        called_back.promise.set_result(Ok(1)).unwrap();
+        assert!(!called_back.answered.open(), "{way}");
+        assert_eq!(called_back.handed.result(None).copied().unwrap(), 1, "{way}: afterwards it is handed on");
+    }
+}
+
+/// Two callbacks, each of which waits for what comes after the other one.
+#[test]
+fn callbacks_that_wait_for_what_each_others_futures_hand_on() {
+    let _watchdog = support::watchdog();
+    for (way, wait) in WAITS {
+        let (first, second) = (source_with_a_callback(wait), source_with_a_callback(wait));
+        let handed = [first.handed, second.handed];
+        first.awaited.set(handed[1].clone()).unwrap();
+        second.awaited.set(handed[0].clone()).unwrap();
+        let promises = [first.promise, second.promise]
+            .map(|promise| std::thread::spawn(move || promise.set_result(Ok(1)).is_ok()));
+        assert!(promises.into_iter().all(|thread| thread.join().unwrap()));
+        let ended = [first.answered.open(), second.answered.open()];
+        assert_eq!(ended.iter().filter(|ended| !**ended).count(), 1, "{way}: one of them is refused");
+        assert!(handed.iter().all(|handed| handed.result(None).is_ok_and(|value| *value == 1)), "{way}");
+    }
+}
+
+/// A plain future beside a handed one does not count as handed: its callbacks need not have come to their end.
+#[test]
+fn a_wait_for_a_plain_future_does_not_wait_for_its_callbacks() {
+    let _watchdog = support::watchdog();
+    let pool = pool(2);
+    let (called, gate) = gated(&pool);
+    let (to_callback, inbox) = parcel::<SharedFuture<usize>>();
+    let (answer, answered) = channel();
+    called.add_done_callback(move |_| answer.send(inbox.open().result(None).copied()).unwrap());
+    gate.open();
+    support::eventually("it has ended", || called.done());
+    let handed = Future::ready(Source::Ok(1)).fallible().shared();
+    let waiting = pool.submit(move || {
+        let both: [&dyn concurrent_futures::Waitable; 2] = [&*called, &handed];
+        wait(both, None, ReturnWhen::AllCompleted).done.len()
+    });
+    let waiting = waiting.shared();
+    to_callback.send(waiting.clone());
+    assert_eq!(waiting.result(None).copied().unwrap(), 2);
+    assert_eq!(answered.recv().unwrap().unwrap(), 2);
 }

@@ -2,8 +2,15 @@
 
 use crate::torture::LastGate;
 use crate::{LIMIT, parcel, pool, pool_with_spares, support};
-use concurrent_futures::{SharedFuture, Shutdown, TaskError, ThreadPoolExecutor};
+use concurrent_futures::{
+    Executor, InProcessExecutor, Rejected, SharedFuture, Shutdown, ShutdownReport, SubmitOptions, Task, TaskError,
+    ThreadPoolExecutor,
+};
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
+use std::time::Duration;
 use support::Gate;
 
 /// A task with a scope in it; the scoped part gets the task's own future and runs before the join, or in it.
@@ -182,4 +189,91 @@ fn scopes_in_scopes_on_one_worker() {
     let same = pool.clone();
     assert_eq!(pool.submit(move || nest(&same, 6)).result(None).unwrap(), 127);
     assert_eq!(nest(&pool, 6), 127);
+}
+
+/// Whoever is given up for a join is told why, as everybody else is.
+#[test]
+fn a_wait_that_is_given_up_for_a_join_names_the_chain() {
+    let _watchdog = support::watchdog();
+    let pool = pool(2);
+    let (to_scoped, inbox) = parcel::<SharedFuture<()>>();
+    let (answer, answered) = channel();
+    let same = pool.clone();
+    let outer = pool.submit_with(SubmitOptions::new().name("householder"), move || {
+        same.scope(|s| {
+            drop(s.submit(|| answer.send(inbox.open().result(None).copied()).unwrap()));
+            support::eventually("the scoped task waits", || same.stats().blocked == 1);
+        });
+    });
+    let outer = outer.shared();
+    to_scoped.send(outer.clone());
+    outer.result(None).unwrap();
+    let text = answered.recv().unwrap().unwrap_err().to_string();
+    assert!(text.contains("householder"), "{text}");
+}
+
+/// An engine with a thread for each task, which panics when it is asked for help. A task waits to be let go by that.
+#[derive(Default)]
+struct NoHelp {
+    threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
+    asked: Gate,
+    times: AtomicUsize,
+}
+
+impl Executor for NoHelp {
+    fn try_execute(&self, task: Task) -> Result<(), Rejected<Task>> {
+        self.threads.lock().unwrap().push(std::thread::spawn(move || task.run()));
+        Ok(())
+    }
+
+    fn shutdown(&self, _: Shutdown) -> ShutdownReport {
+        self.threads.lock().unwrap().drain(..).for_each(|thread| thread.join().unwrap());
+        ShutdownReport::default()
+    }
+
+    fn max_workers(&self) -> usize {
+        1
+    }
+
+    fn help(&self) -> bool {
+        self.times.fetch_add(1, Ordering::SeqCst);
+        self.asked.open();
+        panic_any("no help")
+    }
+}
+
+impl InProcessExecutor for NoHelp {}
+
+/// Until the last task has ended, the scope's stack is not given up, whatever an engine does; then its panic goes on.
+#[test]
+fn a_scope_whose_engine_panics_is_left_only_after_its_tasks() {
+    // Long enough for a scope that does not wait to be seen.
+    const MEANWHILE: Duration = Duration::from_millis(100);
+    support::quiet_panics_of(&["a_scope_whose_engine_panics", "nested"]);
+    let _watchdog = support::watchdog();
+    for (own_panic, expected) in [(None, "no help"), (Some("the scope's own"), "the scope's own")] {
+        let engine = NoHelp::default();
+        let (left, ended) = (Gate::new(), AtomicBool::new(false));
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let whole: &dyn InProcessExecutor = &engine;
+            // By name, since other ways to say this are new.
+            concurrent_futures::InProcessExt::scope(whole, |s| {
+                let (asked, left, ended) = (engine.asked.clone(), left.clone(), &ended);
+                drop(s.submit(move || {
+                    asked.wait();
+                    left.wait_for(MEANWHILE);
+                    ended.store(true, Ordering::SeqCst);
+                }));
+                if let Some(text) = own_panic {
+                    panic_any(text);
+                }
+            });
+        }));
+        let in_time = ended.load(Ordering::SeqCst);
+        left.open();
+        engine.shutdown(Shutdown::wait());
+        assert!(in_time, "the scope was left while a task ran");
+        assert_eq!(*outcome.unwrap_err().downcast::<&str>().unwrap(), expected);
+        assert_eq!(engine.times.load(Ordering::SeqCst), 1, "it is not asked again");
+    }
 }

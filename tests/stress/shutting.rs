@@ -5,7 +5,7 @@ use crate::support;
 use crate::torture::{Blast, Chance, Ledger, scaled};
 use concurrent_futures::{Executor, RejectReason, Shutdown, TaskError, ThreadPoolExecutor};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -146,5 +146,58 @@ fn closed_is_ready_in_the_end() {
             pool.shutdown(some_shutdown(&mut chance));
         });
         assert!(futures.iter().all(|future| future.done()), "seed {seed}");
+    }
+}
+
+/// What ended before the shutdown is not part of its report, also not where a worker is quicker to leave than the closing
+/// thread is to count.
+#[test]
+fn closed_counts_from_the_shutdown_on() {
+    const BEFORE: usize = 5;
+    let _watchdog = support::watchdog();
+    for seed in 0..scaled(2_000) as u64 {
+        let mut chance = Chance::new(seed);
+        let pool = ThreadPoolExecutor::new(1).unwrap();
+        (0..BEFORE).for_each(|_| pool.submit(|| ()).result(None).unwrap());
+        let finished = thread::scope(|scope| {
+            let awaits = scope.spawn(|| futures::executor::block_on(pool.closed()).finished);
+            // Its end, and the worker's look for the next one, come at about the time of the shutdown.
+            drop(pool.submit(|| ()));
+            (0..chance.below(1_000)).for_each(|_| std::hint::spin_loop());
+            pool.shutdown(Shutdown::no_wait());
+            awaits.join().unwrap()
+        });
+        assert!(
+            finished < BEFORE,
+            "seed {seed}: {finished} tasks ended after the shutdown, and only the last can have"
+        );
+    }
+}
+
+/// After pending tasks were cancelled each worker may have one in its hand, and begins none after that: also of those that
+/// were on their way from one queue to another.
+#[test]
+fn no_task_is_overlooked_that_is_to_be_cancelled() {
+    const WORKERS: usize = 4;
+    let _watchdog = support::watchdog();
+    for seed in 0..scaled(500) as u64 {
+        let mut chance = Chance::new(seed);
+        let pool = ThreadPoolExecutor::new(WORKERS).unwrap();
+        let (over, late) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let (same, seen, count) = (pool.clone(), Arc::clone(&over), Arc::clone(&late));
+        // On one worker's queue, from which the others steal.
+        let filled = pool.submit(move || {
+            for _ in 0..300 {
+                let (seen, count) = (Arc::clone(&seen), Arc::clone(&count));
+                drop(same.submit(move || count.fetch_add(usize::from(seen.load(Ordering::SeqCst)), Ordering::SeqCst)));
+            }
+        });
+        (0..chance.below(4_000)).for_each(|_| std::hint::spin_loop());
+        pool.shutdown(Shutdown::no_wait().cancel_pending());
+        over.store(true, Ordering::SeqCst);
+        assert_eq!(pool.shutdown(Shutdown::wait()).abandoned, 0);
+        assert!(filled.done());
+        let late = late.load(Ordering::SeqCst);
+        assert!(late <= WORKERS, "seed {seed}: {late} tasks began after those that were pending had been cancelled");
     }
 }

@@ -4,7 +4,9 @@ use crate::Tally;
 use crate::support;
 use crate::torture::{Chance, LastGate, scaled};
 use concurrent_futures::{Shutdown, SubmitOptions, ThreadPoolExecutor, task};
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::thread;
 use std::time::Duration;
 
 /// A limit on the time in the queue races the task's begin, and cancels.
@@ -80,7 +82,7 @@ fn run_limits_stop_what_asks() {
                 if endless { Duration::from_micros(chance.below(1_500) as u64) } else { Duration::from_secs(600) };
             let future = pool.submit_with(SubmitOptions::new().timeout(limit), move || {
                 while endless && !task::cancel_requested() {
-                    std::thread::yield_now();
+                    thread::yield_now();
                 }
                 task::cancel_requested()
             });
@@ -90,4 +92,33 @@ fn run_limits_stop_what_asks() {
     for (endless, future) in futures {
         assert_eq!(future.result(None).unwrap(), endless);
     }
+}
+
+/// One thread has the clock, and one or two more while callbacks run; not one for every limit that passes.
+#[test]
+fn limits_that_pass_one_after_the_other_need_few_threads() {
+    let _watchdog = support::watchdog();
+    let pool = ThreadPoolExecutor::new(1).unwrap();
+    let gate = LastGate::new();
+    let closed = gate.clone();
+    let busy = pool.submit(move || closed.wait());
+    support::eventually("it is busy", || busy.running());
+    let (threads, count) = (Arc::new(Mutex::new(HashSet::new())), scaled(2_000));
+    let futures: Vec<_> = (0..count)
+        .map(|_| {
+            let future = pool.submit_with(SubmitOptions::new().queue_timeout(Duration::from_millis(50)), || ());
+            let seen = Arc::clone(&threads);
+            future.add_done_callback(move |_| _ = seen.lock().unwrap().insert(thread::current().id()));
+            future
+        })
+        .collect();
+    for future in &futures {
+        let outcome = future.result(None);
+        assert!(outcome.as_ref().is_err_and(|error| error.is_deadline_exceeded()), "{outcome:?}");
+    }
+    let threads = threads.lock().unwrap().len();
+    println!("{count} limits, {threads} threads");
+    assert!(threads <= count / 4, "{threads} threads for {count} limits");
+    gate.open();
+    busy.result(None).unwrap();
 }

@@ -29,9 +29,9 @@ fn bounded(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     explore(Some(preemptions), None, model);
 }
 
-/// Explores the first so many interleavings with at most one preemption, where there are millions.
-fn sampled(executions: usize, model: impl Fn() + Sync + Send + 'static) {
-    explore(Some(1), Some(executions), model);
+/// Explores the first so many interleavings with at most so many preemptions, where there are millions.
+fn sampled(preemptions: usize, executions: usize, model: impl Fn() + Sync + Send + 'static) {
+    explore(Some(preemptions), Some(executions), model);
 }
 
 fn explore(preemptions: Option<usize>, executions: Option<usize>, model: impl Fn() + Sync + Send + 'static) {

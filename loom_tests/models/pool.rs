@@ -7,14 +7,19 @@ use crate::sync::{AtomicUsize, Deadline, Ordering};
 use crate::task::Future;
 use loom::thread;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(super) fn pool(max_workers: usize, max_spares: usize) -> Arc<Pool> {
+    pool_with(max_workers, max_spares, None)
+}
+
+pub(super) fn pool_with(max_workers: usize, max_spares: usize, idle_timeout: Option<Duration>) -> Arc<Pool> {
     Pool::new(Config {
         max_workers,
         max_spares,
         thread_name_prefix: "model".to_owned(),
         stack_size: Config::default_stack(),
-        idle_timeout: None,
+        idle_timeout,
         queue_bound: None,
         initializer: None,
         on_thread_start: None,
@@ -93,7 +98,7 @@ fn cancel_against_taking() {
 /// Would show: a task in a worker's own queue that nobody takes, as one worker searches and the other lies down.
 #[test]
 fn submit_from_a_task() {
-    sampled(50_000, || {
+    sampled(1, 50_000, || {
         let pool = pool(2, 0);
         let inner = Arc::clone(&pool);
         let outer = submit(&pool, move || submit(&inner, || 1));
@@ -105,7 +110,7 @@ fn submit_from_a_task() {
 /// Would show: a thread that has become one too many and takes a task all the same, beside the one that came back.
 #[test]
 fn a_surplus_thread_takes_nothing() {
-    sampled(50_000, || {
+    sampled(1, 50_000, || {
         let pool = pool(1, 1);
         let running = Arc::new(AtomicUsize::new(0));
         let inner = Arc::clone(&pool);
@@ -113,7 +118,7 @@ fn a_surplus_thread_takes_nothing() {
         let waiting = submit(&pool, move || {
             // A wait with a limit lends the place; the task comes back while the other one may still run.
             let short = submit(&inner, || ());
-            let _ = short.result(std::time::Duration::from_millis(1));
+            let _ = short.result(Duration::from_millis(1));
             let later = submit(&inner, move || count.fetch_add(1, Ordering::SeqCst));
             let early = running.load(Ordering::SeqCst);
             (early, later)

@@ -1,11 +1,11 @@
 //! Spawned futures: polling against waking, cancelling and letting go, on a double of a pool and on the pool itself.
 
-use super::pool::{pool, shut_down, submit};
+use super::pool::{pool, pool_with, shut_down, submit};
 use super::{Counted, Drops, bounded, exhaustively, sampled};
 use crate::TaskError;
 use crate::pool::Pool;
 use crate::state::Stop;
-use crate::sync::{Deadline, Mutex};
+use crate::sync::{Access, Deadline, Mutex};
 use crate::task::{
     Begun, CellRef, Future, Home, Residence, Residents, Runner, Task, as_completed, block_on, cell_for, promise, stop,
 };
@@ -266,6 +266,49 @@ fn last_waker_against_closing() {
     });
 }
 
+/// Memory that the waker writes and the poll reads.
+struct Written(Access);
+
+// SAFETY: there is nothing in it; loom says whether what it stands for is used as it should be.
+unsafe impl Send for Written {}
+// SAFETY: as above.
+unsafe impl Sync for Written {}
+
+/// Would show: a poll that does not see what came before the wake, because the queue's own copy is still on its way and
+/// one that was left behind takes its turn.
+#[test]
+fn a_copy_left_behind_takes_the_turn() {
+    exhaustively(|| {
+        let double = Double::new();
+        let (written, left) = (Arc::new(Written(Access::new())), Arc::new(Mutex::new(None::<Waker>)));
+        let (looks_at, leaves) = (Arc::clone(&written), Arc::clone(&left));
+        let mut polls = 0;
+        let (left_behind, handle) = spawned(poll_fn(move |cx| {
+            polls += 1;
+            if polls == 1 {
+                *leaves.lock() = Some(cx.waker().clone());
+                return Poll::Pending;
+            }
+            let Written(access) = &*looks_at;
+            access.shared(|| Poll::Ready(()))
+        }));
+        // As a wait does that goes first: the queue keeps its copy.
+        double.run(Begun::of(CellRef::to(left_behind.header())).unwrap());
+        let waker = left.lock().take().unwrap();
+        let other = Arc::clone(&double);
+        let waking = thread::spawn(move || {
+            let Written(access) = &*written;
+            access.exclusive(|| ());
+            waker.wake();
+            other.drain();
+        });
+        double.poll(left_behind);
+        waking.join().unwrap();
+        double.drain();
+        handle.try_result().unwrap().unwrap();
+    });
+}
+
 fn spawn<F>(pool: &Arc<Pool>, future: F) -> Future<F::Output>
 where
     F: std::future::Future<Output: Send + 'static> + Send + 'static,
@@ -301,6 +344,22 @@ fn cancel_against_shutdown() {
         assert!(handle.cancel());
         closing.join().unwrap();
         assert!(handle.cancelled());
+    });
+}
+
+/// Would show: a pool without threads, because they have left for idleness, that is taken for ended while a future waits;
+/// or a wake that starts no thread then.
+#[test]
+fn a_pool_whose_threads_have_left_waits_for_its_futures() {
+    sampled(2, 100_000, || {
+        let pool = pool_with(1, 0, Some(std::time::Duration::ZERO));
+        let (promise, future) = promise::<u32>();
+        let handle = spawn(&pool, async move { future.await.unwrap() });
+        let other = Arc::clone(&pool);
+        let closing = thread::spawn(move || shut_down(&other));
+        promise.set_result(5).unwrap();
+        closing.join().unwrap();
+        assert_eq!(handle.try_result().unwrap().unwrap(), 5);
     });
 }
 
@@ -349,7 +408,7 @@ fn dropping_a_stream_against_the_end() {
 /// a pool waits for a future that is woken and cancelled at once.
 #[test]
 fn refusal_against_the_end() {
-    sampled(50_000, || {
+    sampled(1, 50_000, || {
         let pool = pool(1, 0);
         let (promise, future) = promise::<u32>();
         // Loom's own, so that it sees that one handle's last use comes after the other's.

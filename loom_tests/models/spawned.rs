@@ -81,18 +81,8 @@ impl Home for Double {
 struct Polls<'p>(&'p Arc<Double>);
 
 impl Runner for Polls<'_> {
-    fn about_to_be_idle(&self) {}
-    fn ran(&self) {}
-    fn not_idle(&self) {}
-
     fn stops(&self) -> Option<Stop> {
         self.0.residents.closed()
-    }
-
-    fn stopped(&self) {}
-
-    fn broken(&self) -> TaskError {
-        TaskError::Abandoned
     }
 
     fn house(&self, task: &CellRef) -> Result<Residence, Stop> {

@@ -14,7 +14,7 @@ use super::stack::Stack;
 use super::sys::{self, CoarseTime};
 use crate::error::TaskError;
 use crate::state::{Roll, Stop};
-use crate::sync::{Deadline, Mutex, Parker, contain, drop_contained, thread_local};
+use crate::sync::{Mutex, Parker, contain, drop_contained, thread_local};
 use crate::task::{self, Begun, CellRef, Home, Residence, Runner, Task};
 use std::any::Any;
 use std::cell::Cell;
@@ -55,7 +55,7 @@ pub(super) struct Worker {
     pub(super) number: usize,
     local: Local,
     pub(super) stack: Stack,
-    parker: Parker,
+    pub(super) parker: Parker,
     turn: Cell<u32>,
     /// How many futures in a row have overtaken the queues.
     woken_in_a_row: Cell<u32>,
@@ -64,7 +64,7 @@ pub(super) struct Worker {
     /// Where the next round through the others begins.
     seed: Cell<u32>,
     /// Counted as searching.
-    searching: Cell<bool>,
+    pub(super) searching: Cell<bool>,
     /// Tasks on this thread's stack.
     nesting: Cell<usize>,
     /// Tasks that were run in place since the own queue was last swept.
@@ -474,101 +474,6 @@ impl Worker {
 
     pub(super) fn set_depth(&self, depth: usize) {
         self.depth.set(depth);
-    }
-
-    // ------------------------------------------------------------------------------------------ sleeping
-
-    /// A searcher that found nothing sleeps. `false`: the thread is to end. Afterwards it is a searcher again.
-    fn sleep_as_searcher(&self) -> bool {
-        let mut roster = self.pool.lock();
-        if roster.has_urgent() {
-            return true;
-        }
-        let roll = self.pool.crew.load();
-        if self.pool.is_over(roll) {
-            // What was pushed before the flag was set is seen here; what comes later sees the flag.
-            self.pool.crew.searcher_leaves();
-            self.pool.crew.before_look();
-            let stays = self.has_work();
-            if stays {
-                self.pool.crew.leaver_stays();
-            } else {
-                roster.leaving += 1;
-            }
-            return stays;
-        }
-        self.pool.crew.searcher_sleeps();
-        roster.sleepers.push(self.sleeper());
-        drop(roster);
-        self.sleep()
-    }
-
-    /// A thread beyond the limit sleeps. `false`: the thread is to end. Afterwards it is a searcher, or was none too
-    /// many.
-    fn sleep_as_surplus(&self) -> bool {
-        let mut roster = self.pool.lock();
-        let roll = self.pool.crew.load();
-        if roll.active() <= self.pool.config.max_workers {
-            return true;
-        }
-        if self.searching.get() {
-            self.pool.crew.searcher_sleeps()
-        } else {
-            self.pool.crew.surplus_sleeps()
-        }
-        roster.sleepers.push(self.sleeper());
-        drop(roster);
-        self.searching.set(true);
-        self.sleep()
-    }
-
-    fn sleeper(&self) -> super::roster::Sleeper {
-        super::roster::Sleeper { slot: self.number, unparker: self.parker.unparker() }
-    }
-
-    fn has_work(&self) -> bool {
-        self.pool.has_work() || self.own().has_mail()
-    }
-
-    /// In the list of sleepers: looks a last time, and parks.
-    fn sleep(&self) -> bool {
-        self.searching.set(true);
-        self.pool.crew.before_look();
-        let deadline = Deadline::after(self.pool.config.idle_timeout);
-        let work = self.own().has_mail() || (self.pool.can_activate(self.pool.crew.load()) && self.pool.has_work());
-        if work && self.get_up() {
-            return true;
-        }
-        if self.parker.park_until(deadline) {
-            return true;
-        }
-        let mut roster = self.pool.lock();
-        let Some(at) = roster.sleepers.iter().position(|sleeper| sleeper.slot == self.number) else {
-            // Somebody has just woken this thread, and is about to say so.
-            drop(roster);
-            self.parker.park_until(Deadline::NEVER);
-            return true;
-        };
-        roster.sleepers.remove(at);
-        if self.has_work() && self.pool.can_activate(self.pool.crew.load()) {
-            self.pool.crew.wake();
-            return true;
-        }
-        // Idle for long enough.
-        self.pool.crew.sleeper_leaves();
-        roster.leaving += 1;
-        false
-    }
-
-    /// Leaves the list of sleepers, unless somebody else took this thread out of it and is about to unpark it.
-    fn get_up(&self) -> bool {
-        let mut roster = self.pool.lock();
-        let Some(at) = roster.sleepers.iter().position(|sleeper| sleeper.slot == self.number) else {
-            return false;
-        };
-        roster.sleepers.remove(at);
-        self.pool.crew.wake();
-        true
     }
 }
 

@@ -20,22 +20,26 @@ use std::sync::Arc;
 /// submits the next task finds the worker looking for one, and does not start another thread.
 pub(crate) trait Runner {
     /// Only the end of the task is left to do, and telling threads of it: nothing foreign.
-    fn about_to_be_idle(&self);
+    fn about_to_be_idle(&self) {}
 
     /// The job has come to its end, which nobody sees yet.
-    fn ran(&self);
+    fn ran(&self) {}
 
     /// It was not so: there is foreign code to be run first.
-    fn not_idle(&self);
+    fn not_idle(&self) {}
 
     /// Why a future that is not ready must end now, if it must.
-    fn stops(&self) -> Option<Stop>;
+    fn stops(&self) -> Option<Stop> {
+        None
+    }
 
     /// A future that it has polled ends for that.
-    fn stopped(&self);
+    fn stopped(&self) {}
 
     /// What comes of a future if nothing can be run any more.
-    fn broken(&self) -> TaskError;
+    fn broken(&self) -> TaskError {
+        TaskError::Abandoned
+    }
 
     /// A future is about to wait to be woken: where it lives from now on.
     ///
@@ -51,20 +55,6 @@ pub(crate) trait Runner {
 pub(crate) struct Anybody;
 
 impl Runner for Anybody {
-    fn about_to_be_idle(&self) {}
-    fn ran(&self) {}
-    fn not_idle(&self) {}
-
-    fn stops(&self) -> Option<Stop> {
-        None
-    }
-
-    fn stopped(&self) {}
-
-    fn broken(&self) -> TaskError {
-        TaskError::Abandoned
-    }
-
     fn house(&self, _task: &CellRef) -> Result<Residence, Stop> {
         Err(Stop::Cancelled)
     }

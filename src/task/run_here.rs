@@ -58,20 +58,6 @@ impl Home for Berth {
 }
 
 impl Runner for Arc<Berth> {
-    fn about_to_be_idle(&self) {}
-    fn ran(&self) {}
-    fn not_idle(&self) {}
-
-    fn stops(&self) -> Option<Stop> {
-        None
-    }
-
-    fn stopped(&self) {}
-
-    fn broken(&self) -> TaskError {
-        Home::broken(&**self)
-    }
-
     fn house(&self, _task: &CellRef) -> Result<Residence, Stop> {
         self.0.lock().housed = true;
         Ok(Residence { home: Arc::clone(self) as Arc<dyn Home>, key: 0 })

@@ -36,6 +36,11 @@ pub(super) struct Drive<'e, I: Iterator, R> {
     /// `None` once it has ended.
     input: Option<I>,
     total: Option<usize>,
+    course: Course<'e, R>,
+}
+
+/// How far a map has come.
+struct Course<'e, R> {
     /// `None` until the first pull.
     deadline: Option<Deadline>,
     flight: Flight<'e, R>,
@@ -51,6 +56,24 @@ pub(super) struct Drive<'e, I: Iterator, R> {
     expired: bool,
     cut_short: bool,
     ended: bool,
+}
+
+impl<R> Course<'_, R> {
+    /// Nothing was pulled yet.
+    fn new() -> Self {
+        Course {
+            deadline: None,
+            flight: Flight::Ordered(VecDeque::new()),
+            current: None,
+            ahead: 0,
+            handed_out: 0,
+            automatic: 1,
+            panicked: None,
+            expired: false,
+            cut_short: false,
+            ended: false,
+        }
+    }
 }
 
 /// A chunk and its number of items.
@@ -108,22 +131,7 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
             (low, Some(high)) if low == high => Some(low),
             _ => None,
         };
-        Drive {
-            options: Options::default(),
-            runner,
-            input: Some(input),
-            total,
-            deadline: None,
-            flight: Flight::Ordered(VecDeque::new()),
-            current: None,
-            ahead: 0,
-            handed_out: 0,
-            automatic: 1,
-            panicked: None,
-            expired: false,
-            cut_short: false,
-            ended: false,
-        }
+        Drive { options: Options::default(), runner, input: Some(input), total, course: Course::new() }
     }
 
     /// The clock starts, and the window is filled.
@@ -133,10 +141,10 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
     }
 
     fn begin(&mut self) -> Deadline {
-        if self.deadline.is_none() && self.options.unordered {
-            self.flight = Flight::Unordered(WaitSet::empty());
+        if self.course.deadline.is_none() && self.options.unordered {
+            self.course.flight = Flight::Unordered(WaitSet::empty());
         }
-        *self.deadline.get_or_insert_with(|| Deadline::after(self.options.timeout))
+        *self.course.deadline.get_or_insert_with(|| Deadline::after(self.options.timeout))
     }
 
     pub(super) fn submit_all(&mut self) {
@@ -144,7 +152,7 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
         if self.options.chunksize == 0 {
             // No item has been timed yet; enough chunks for every worker, whatever the size of the input.
             let chunks = 16 * CHUNKS_PER_WORKER * self.workers();
-            self.automatic = (self.total.unwrap_or(0) / chunks.max(1)).clamp(1, MOST_AUTOMATIC);
+            self.course.automatic = (self.total.unwrap_or(0) / chunks.max(1)).clamp(1, MOST_AUTOMATIC);
         }
         while self.submit_chunk(usize::MAX) {}
     }
@@ -163,9 +171,9 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
 
     fn room(&self) -> usize {
         match self.options.buffersize {
-            0 if self.flight.len() < CHUNKS_PER_WORKER * self.workers() => usize::MAX,
+            0 if self.course.flight.len() < CHUNKS_PER_WORKER * self.workers() => usize::MAX,
             0 => 0,
-            window => window.saturating_sub(self.ahead),
+            window => window.saturating_sub(self.course.ahead),
         }
     }
 
@@ -175,8 +183,8 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
         }
         let window = self.options.buffersize;
         match self.options.chunksize {
-            0 if window == 0 => self.automatic,
-            0 => self.automatic.min(window / (2 * self.workers())).max(1),
+            0 if window == 0 => self.course.automatic,
+            0 => self.course.automatic.min(window / (2 * self.workers())).max(1),
             asked if window == 0 => asked,
             asked => asked.min(window),
         }
@@ -194,7 +202,7 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
         });
         if let Err(payload) = filled {
             self.input = None;
-            self.panicked = Some(payload);
+            self.course.panicked = Some(payload);
         }
     }
 
@@ -212,10 +220,10 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
         if items.is_empty() {
             return false;
         }
-        self.ahead += items.len();
+        self.course.ahead += items.len();
         let count = items.len();
         let pending = self.runner.submit(items, self.options.item_timeout);
-        self.flight.push(Chunk { pending, items: count });
+        self.course.flight.push(Chunk { pending, items: count });
         self.input.is_some()
     }
 
@@ -226,15 +234,15 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
         &mut self,
         mut receive: impl FnMut(&mut Self, Deadline) -> Poll<Result<ChunkResults<R>, TaskError>>,
     ) -> Poll<Option<Result<R, TaskError>>> {
-        if self.ended {
+        if self.course.ended {
             return Poll::Ready(None);
         }
-        let first = self.deadline.is_none();
+        let first = self.course.deadline.is_none();
         let deadline = self.begin();
         if first {
             self.top_up();
         }
-        if let Some(payload) = self.panicked.take() {
+        if let Some(payload) = self.course.panicked.take() {
             self.end();
             payload.resume();
         }
@@ -242,41 +250,41 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
             self.expire();
         }
         let item = loop {
-            if let Some(item) = self.current.as_mut().and_then(Iterator::next) {
+            if let Some(item) = self.course.current.as_mut().and_then(Iterator::next) {
                 break item;
             }
-            self.current = None;
-            if self.flight.len() == 0 {
-                let cut_short = self.cut_short;
+            self.course.current = None;
+            if self.course.flight.len() == 0 {
+                let cut_short = self.course.cut_short;
                 self.end();
                 return Poll::Ready(cut_short.then_some(Err(TaskError::TimedOut)));
             }
             match ready!(receive(self, deadline)) {
-                Ok(results) => self.current = Some(results),
+                Ok(results) => self.course.current = Some(results),
                 Err(error) => {
                     self.end();
                     return Poll::Ready(Some(Err(error)));
                 }
             }
         };
-        self.ahead -= 1;
-        self.handed_out += 1;
+        self.course.ahead -= 1;
+        self.course.handed_out += 1;
         self.top_up();
         if let Some(progress) = &mut self.options.progress {
-            progress(Progress { done: self.handed_out, total: self.total });
+            progress(Progress { done: self.course.handed_out, total: self.total });
         }
         Poll::Ready(Some(item))
     }
 
     /// The time is up: nothing is pulled any more, and what has not begun never will. What is ready is still handed out.
     fn expire(&mut self) {
-        if self.expired {
+        if self.course.expired {
             return;
         }
-        self.expired = true;
-        let all_pulled = self.total == Some(self.handed_out + self.ahead);
-        self.cut_short = self.input.take().is_some() && !all_pulled;
-        self.flight.for_each_from_last(|chunk| {
+        self.course.expired = true;
+        let all_pulled = self.total == Some(self.course.handed_out + self.course.ahead);
+        self.course.cut_short = self.input.take().is_some() && !all_pulled;
+        self.course.flight.for_each_from_last(|chunk| {
             task::cancel(chunk.pending.target().0);
         });
     }
@@ -284,7 +292,7 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
     /// Waits for the next chunk.
     fn receive(&mut self, deadline: Deadline) -> Result<ChunkResults<R>, TaskError> {
         let mut expired = false;
-        let chunk = match &mut self.flight {
+        let chunk = match &mut self.course.flight {
             Flight::Ordered(chunks) => match chunks.pop_front() {
                 Some(chunk) => chunk,
                 None => return Ok(ChunkResults::failed(0, &TaskError::Cancelled)),
@@ -312,7 +320,7 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
     ) -> Poll<Result<ChunkResults<R>, TaskError>> {
         loop {
             let expired = deadline.is_past();
-            let chunk = match &mut self.flight {
+            let chunk = match &mut self.course.flight {
                 Flight::Ordered(chunks) => {
                     let front = chunks.front().map(|chunk| chunk.pending.target().0);
                     let is_there = |task| expired || task::leave_waker(task, cx.waker());
@@ -341,9 +349,9 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
                 self.learn(&output, chunk.items);
                 Ok(ChunkResults::new(output.values, output.errors))
             }
-            Err(TaskError::Cancelled) if self.expired => {
+            Err(TaskError::Cancelled) if self.course.expired => {
                 // One that had not begun in time. Without an order, others may still be ready.
-                self.cut_short = true;
+                self.course.cut_short = true;
                 if self.options.unordered {
                     Ok(ChunkResults::failed(0, &TaskError::Cancelled))
                 } else {
@@ -364,20 +372,20 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
         let fitting = CHUNK_TIME.as_nanos() * items as u128 / nanos;
         let fitting = usize::try_from(fitting).unwrap_or(MOST_AUTOMATIC).clamp(1, MOST_AUTOMATIC);
         // Growing step by step, so that a few lucky items do not decide.
-        self.automatic = fitting.min(self.automatic * 4);
+        self.course.automatic = fitting.min(self.course.automatic * 4);
         if let Some(total) = self.total {
-            let left = total.saturating_sub(self.handed_out + self.ahead);
+            let left = total.saturating_sub(self.course.handed_out + self.course.ahead);
             let share = left / (2 * self.workers());
-            self.automatic = self.automatic.min(share.max(1));
+            self.course.automatic = self.course.automatic.min(share.max(1));
         }
     }
 
     /// The end for ever: what has not begun never will.
     fn end(&mut self) {
-        self.ended = true;
+        self.course.ended = true;
         self.input = None;
-        self.current = None;
-        self.flight = Flight::Ordered(VecDeque::new());
+        self.course.current = None;
+        self.course.flight = Flight::Ordered(VecDeque::new());
     }
 }
 
@@ -398,46 +406,15 @@ impl<I: Iterator, R: Send> Drive<'_, I, R> {
     }
 
     pub(super) fn is_ended(&self) -> bool {
-        self.ended
+        self.course.ended
     }
 }
 
 impl<'e, I: Iterator, R> Drive<'e, I, R> {
     /// The same under way, with nothing left to pull.
     pub(super) fn without_input(self) -> Drive<'e, Empty<I::Item>, R> {
-        let Drive {
-            options,
-            runner,
-            total,
-            deadline,
-            flight,
-            current,
-            ahead,
-            handed_out,
-            automatic,
-            panicked,
-            expired,
-            cut_short,
-            ended,
-            ..
-        } = self;
-        let input = None;
-        Drive {
-            options,
-            runner,
-            input,
-            total,
-            deadline,
-            flight,
-            current,
-            ahead,
-            handed_out,
-            automatic,
-            panicked,
-            expired,
-            cut_short,
-            ended,
-        }
+        let Drive { options, runner, total, course, .. } = self;
+        Drive { options, runner, input: None, total, course }
     }
 
     /// The same with another kind of result; nothing was pulled yet.
@@ -446,21 +423,6 @@ impl<'e, I: Iterator, R> Drive<'e, I, R> {
         convert: impl FnOnce(Box<dyn Runner<'e, I::Item, R> + 'e>) -> Box<dyn Runner<'e, I::Item, R2> + 'e>,
     ) -> Drive<'e, I, R2> {
         let Drive { options, runner, input, total, .. } = self;
-        Drive {
-            options,
-            runner: convert(runner),
-            input,
-            total,
-            deadline: None,
-            flight: Flight::Ordered(VecDeque::new()),
-            current: None,
-            ahead: 0,
-            handed_out: 0,
-            automatic: 1,
-            panicked: None,
-            expired: false,
-            cut_short: false,
-            ended: false,
-        }
+        Drive { options, runner: convert(runner), input, total, course: Course::new() }
     }
 }

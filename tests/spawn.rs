@@ -22,6 +22,8 @@ mod drops;
 mod fairness;
 #[path = "spawn/joining.rs"]
 mod joining;
+#[path = "spawn/leftovers.rs"]
+mod leftovers;
 #[path = "spawn/lending.rs"]
 mod lending;
 #[path = "spawn/many.rs"]

@@ -67,8 +67,6 @@ impl Home for Double {
         self.queue.lock().push(task);
     }
 
-    fn withdrawn(&self) {}
-
     fn leaves(&self, key: usize) {
         self.residents.remove(key);
     }
@@ -246,7 +244,8 @@ fn last_waker_against_closing() {
         drop(handle);
         let waker: Option<Waker> = left.lock().take();
         let letting_go = thread::spawn(move || drop(waker));
-        for task in double.residents.close(Stop::Cancelled) {
+        double.residents.close(Stop::Cancelled);
+        for task in double.residents.living() {
             let _ = stop(&task, Stop::Cancelled);
         }
         letting_go.join().unwrap();

@@ -123,11 +123,13 @@ impl<S: 'static> ThreadPoolExecutor<S> {
     /// Runs a future on the pool's threads, beside closures and other futures; the handle will have its output.
     ///
     /// It is polled in its turn, and after that whenever it was woken, from whatever thread. While it waits it costs
-    /// memory and no thread. A panic in a poll, or when it is dropped, is the handle's error. Dropping the handle detaches
+    /// memory and no thread. A panic in a poll, or when it is dropped because it is ready, is the handle's error. Dropping
+    /// the handle detaches
     /// it; [`cancel`](Future::cancel) ends it also after it has begun: at once if it waits, at its next await if it is
     /// being polled.
     ///
-    /// Whoever can still wake it, or has its handle, keeps it. When that is nobody it is dropped. A pool that is shut
+    /// Whoever can still wake it, or has its handle, keeps it; so do a limit of its own, and a scope. When that is nobody it
+    /// is dropped. A pool that is shut
     /// down ends only after its futures have, so that one that waits for something that never comes has to be cancelled:
     /// [`Shutdown::cancel_pending`] does.
     ///
@@ -200,7 +202,7 @@ impl<S: 'static> ThreadPoolExecutor<S> {
     }
 
     /// Ready once the pool has been shut down, by whomever, and its last task and thread have ended. The report counts
-    /// from the shutdown on.
+    /// from the shutdown on. Not for a future that runs on this very pool, which would wait for itself.
     ///
     /// # Cancel safety
     /// Nothing is lost by dropping this; another call waits for the same.

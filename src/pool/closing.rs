@@ -83,6 +83,7 @@ impl Pool {
     /// Cancels what no worker has begun, and futures that are not ready; says how many.
     pub(crate) fn cancel_queued(&self) -> usize {
         let mut cancelled = 0;
+        self.residents.close(Stop::Cancelled);
         self.empty_queues(|pool, task| {
             // Whoever cancels it tells the owner of a task that stays in the queue.
             let queued = pool.is_queued(task.header());
@@ -91,16 +92,16 @@ impl Pool {
                 pool.count_swept();
             }
         });
-        for task in self.residents.close(Stop::Cancelled) {
+        for task in self.residents.living() {
             cancelled += usize::from(task::stop(&task, Stop::Cancelled) == Some(true));
         }
         self.ending.lock().cancelled += cancelled;
         cancelled
     }
 
-    /// Cancels a task that was taken from a queue after [`cancel_queued`](Self::cancel_queued).
-    pub(super) fn cancel(&self, task: Task) {
-        let queued = self.is_queued(task.header());
+    /// Cancels a task that a worker came by after [`cancel_queued`](Self::cancel_queued). `taken`: from a queue.
+    pub(super) fn cancel(&self, task: Task, taken: bool) {
+        let queued = taken && self.is_queued(task.header());
         let cancelled = usize::from(task.cancel());
         if queued {
             self.count_swept();
@@ -125,8 +126,9 @@ impl Pool {
         let cause: Arc<str> = cause.into();
         let _ = self.broken.set(Arc::clone(&cause));
         self.crew.break_down();
+        self.residents.close(Stop::Broken);
         self.fail_queued(&TaskError::Broken(cause));
-        for task in self.residents.close(Stop::Broken) {
+        for task in self.residents.living() {
             let _ = task::stop(&task, Stop::Broken);
         }
         self.wake_all();

@@ -33,10 +33,6 @@ impl Home for Pool {
         self.after_push();
     }
 
-    fn withdrawn(&self) {
-        self.counts.leave_behind();
-    }
-
     fn leaves(&self, key: usize) {
         self.residents.remove(key);
         let roll = self.crew.load();

@@ -3,7 +3,8 @@
 //! Rules:
 //! 1. It runs an awaited task right here only if the task is this pool's and nobody has begun it, the wait has no
 //!    limit and needs that very task (or all of several), the thread is not unwinding, and the stack has room. It never
-//!    runs any other task: that one might want a lock that the caller holds.
+//!    runs any other task: that one might want a lock that the caller holds. Futures are not polled here either, unless
+//!    no thread can be added for them.
 //! 2. Otherwise it lends its place: another thread may be active meanwhile. The tasks that it waits for go first, so
 //!    that a place is not lost to a task that wants the caller's lock. Coming back it goes on at once; a thread that is
 //!    then too many parks at its next task boundary. (Waiting for a free place would deadlock: whoever has it may wait
@@ -38,7 +39,8 @@ impl Place for Worker {
                     );
                 }
                 // A thread whose place is lent already has none to run another task in.
-                if self.depth() == 0 && self.run_awaited(pause.awaited, |task| self.is_own_pending(task), usize::MAX) {
+                let job = |task: &Header| self.is_own_pending(task) && !task.is_future();
+                if self.depth() == 0 && self.run_awaited(pause.awaited, job, usize::MAX) {
                     return Step::Again;
                 }
             }
@@ -109,6 +111,10 @@ impl Worker {
 
     fn lend(&self, pause: &Pause<'_>, parker: &Parker) -> Step {
         let wait = self.describe(pause);
+        // What this thread would have come to next is for whoever comes first.
+        if let Some(task) = self.own().woken.take() {
+            self.pool.injector.push(task);
+        }
         // Before anybody takes the place, so that who has it finds this one listed as blocked.
         self.own().now(|now| now.blocked = true);
         let mut roster = self.pool.lock();

@@ -44,7 +44,7 @@ const SWEEP_AFTER: u64 = 1024;
 impl Pool {
     pub(crate) fn new(config: Config) -> Arc<Self> {
         let counts = Arc::new(Counts::new(config.queue_bound));
-        let told = Arc::clone(&counts);
+        let (told, told_of_future) = (Arc::clone(&counts), Arc::clone(&counts));
         let slots = (0..config.max_workers + config.max_spares).map(|_| OnceLock::new()).collect();
         Arc::new_cyclic(|me| Pool {
             me: Weak::clone(me),
@@ -54,7 +54,10 @@ impl Pool {
             slots_made: AtomicUsize::new(0),
             roster: Mutex::new(Roster::default()),
             joining: Mutex::new(()),
-            owner: Owner { withdrawn: Box::new(move || told.withdraw()) },
+            owner: Owner {
+                withdrawn: Box::new(move || told.withdraw()),
+                left_behind: Box::new(move || told_of_future.leave_behind()),
+            },
             counts,
             residents: Residents::new(config.max_workers.min(MOST_SHARDS)),
             config,

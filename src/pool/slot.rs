@@ -37,7 +37,7 @@ pub(super) struct Now {
 impl Slot {
     pub(super) fn new(stealer: Stealer) -> Self {
         Slot {
-            owner: Owner { withdrawn: Box::new(|| ()) },
+            owner: Owner { withdrawn: Box::new(|| ()), left_behind: Box::new(|| ()) },
             stealer,
             woken: Handoff::new(),
             mail: Mutex::new(VecDeque::new()),

@@ -61,6 +61,8 @@ pub(super) struct Worker {
     woken_in_a_row: Cell<u32>,
     /// There may be a future in the own queue that nobody else was told of.
     unannounced: Cell<bool>,
+    /// A future has just made way for others.
+    yielded: Cell<bool>,
     /// Where the next round through the others begins.
     seed: Cell<u32>,
     /// Counted as searching.
@@ -109,7 +111,8 @@ pub(super) fn push_local(pool: &Pool, task: Task) -> Result<(), Task> {
         return task.map_or(Ok(()), Err);
     }
     current(|worker| {
-        if std::ptr::eq(&raw const *worker.pool, pool) {
+        // One whose place is lent has no turn of its own, so that it keeps nothing for it.
+        if std::ptr::eq(&raw const *worker.pool, pool) && worker.depth() == 0 {
             if let Some(task) = task.take() {
                 worker.local.push(task);
                 worker.sweep_after_pushes();
@@ -123,7 +126,7 @@ pub(super) fn push_local(pool: &Pool, task: Task) -> Result<(), Task> {
 pub(super) fn push_woken(pool: &Pool, task: Task) -> Result<(), Task> {
     let mut task = Some(task);
     current(|worker| {
-        if std::ptr::eq(&raw const *worker.pool, pool) {
+        if std::ptr::eq(&raw const *worker.pool, pool) && worker.depth() == 0 {
             if let Some(overtaken) = task.take().and_then(|task| worker.own().woken.put(task)) {
                 worker.push_last(overtaken);
             }
@@ -167,6 +170,7 @@ pub(super) fn main(pool: Arc<Pool>, number: usize, delivered: &Mutex<Option<Loca
                 turn: Cell::new(0),
                 woken_in_a_row: Cell::new(0),
                 unannounced: Cell::new(false),
+                yielded: Cell::new(false),
                 seed: Cell::new(number as u32),
                 searching: Cell::new(true),
                 nesting: Cell::new(0),
@@ -321,7 +325,8 @@ impl Worker {
             if let Some(found) = self.look(roll) {
                 if roll.is_closed() && self.pool.stops() == Some(Stop::Cancelled) {
                     // It was on its way from one queue to another when the queues were emptied.
-                    self.pool.cancel(found.into_task());
+                    let taken = !matches!(found, Found::Ahead(_));
+                    self.pool.cancel(found.into_task(), taken);
                     continue;
                 }
                 if self.unannounced.replace(false) {
@@ -395,11 +400,16 @@ impl Worker {
             Some(task)
         };
         let injector = || self.pool.injector.take(&self.local);
+        let yielded = self.yielded.replace(false);
         if self.turn.get() % INJECTOR_FIRST != 0 {
-            return own().or_else(injector);
+            return if yielded { injector().or_else(own) } else { own().or_else(injector) };
         }
-        // Others may be busy for ever with what is before the tasks in their queues.
-        injector().or_else(|| self.look_far()).or_else(own)
+        // Others may be busy for ever with what is before the tasks in their queues, and the injector never be empty.
+        if self.turn.get() % (2 * INJECTOR_FIRST) == 0 {
+            self.look_far().or_else(injector).or_else(own)
+        } else {
+            injector().or_else(|| self.look_far()).or_else(own)
+        }
     }
 
     fn look_far(&self) -> Option<Task> {
@@ -514,6 +524,7 @@ impl Runner for Worker {
     fn again(&self, task: Task) {
         // With nothing before it this thread comes to it next, and nobody else need know.
         let next = self.local.is_empty() && self.nesting.get() == 1;
+        self.yielded.set(true);
         self.push_last(task);
         if next && self.pool.config.max_workers > 1 {
             self.unannounced.set(true);

@@ -61,11 +61,11 @@ pub(crate) enum Suspend {
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stopping {
-    /// The slot is the caller's, for good. `queued`: what is left in a queue is dead.
-    Claimed { queued: bool },
+    /// The slot is the caller's, for good, who ends it for this reason. `queued`: what is left in a queue is dead.
+    Claimed { why: Stop, queued: bool },
     /// It is being polled, and will end after that.
     Asked,
-    /// Somebody asked before, for this reason, or it is over, for this reason if there was one.
+    /// It is being polled and somebody asked before, or it is over; for this reason, if there was one.
     Before(Option<Stop>),
 }
 
@@ -99,6 +99,12 @@ impl Polling {
         // ORDERING: as in `wake`.
         let before = self.0.fetch_or(WOKEN | STOP, Ordering::AcqRel);
         before & (WOKEN | POLLED | OVER) == 0
+    }
+
+    /// Somebody has ended it, or is about to.
+    pub(crate) fn is_over(&self) -> bool {
+        // ORDERING: Relaxed: it is never unset.
+        self.0.load(Ordering::Relaxed) & OVER != 0
     }
 
     /// It is in a queue, or on its way into one.
@@ -174,13 +180,16 @@ impl Polling {
         let mut seen = self.0.load(Ordering::Relaxed);
         loop {
             let asked = reason(seen);
-            if asked.is_some() || seen & OVER != 0 {
+            let polled = seen & POLLED != 0;
+            if seen & OVER != 0 || (polled && asked.is_some()) {
                 return Stopping::Before(asked);
             }
-            let (next, answer) = if seen & POLLED != 0 {
+            let (next, answer) = if polled {
                 (seen | ask, Stopping::Asked)
             } else {
-                (seen | ask | OVER, Stopping::Claimed { queued: seen & WOKEN != 0 })
+                // One that was queued to be dropped can be claimed too: nobody owns the slot yet.
+                let flags = if asked.is_some() { OVER } else { ask | OVER };
+                (seen | flags, Stopping::Claimed { why: asked.unwrap_or(why), queued: seen & WOKEN != 0 })
             };
             // ORDERING: Acquire: the slot becomes the caller's, after the last poll. Release: as in `wake`.
             match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Relaxed) {

@@ -29,6 +29,8 @@ pub(crate) struct Header {
 pub(crate) struct Owner {
     /// A task in the queue was cancelled, or expired. Runs under the task's lock: short, and calling nothing foreign.
     pub(crate) withdrawn: Box<dyn Fn() + Send + Sync>,
+    /// The same of a future that was in the queue to be polled again, and has no place of its own there any more.
+    pub(crate) left_behind: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Owner {

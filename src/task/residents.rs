@@ -71,16 +71,16 @@ impl Residents {
         self.closed.get().copied()
     }
 
-    /// Lets nobody in any more, and gives those who are there.
-    pub(crate) fn close(&self, why: Stop) -> Vec<CellRef> {
+    /// Lets nobody in any more.
+    pub(crate) fn close(&self, why: Stop) {
         let _ = self.closed.set(why);
         for shard in &self.shards {
             shard.lock().closed.get_or_insert(why);
         }
-        self.living().collect()
     }
 
-    fn living(&self) -> impl Iterator<Item = CellRef> {
+    /// Those who are there.
+    pub(crate) fn living(&self) -> impl Iterator<Item = CellRef> {
         self.shards.iter().flat_map(|shard| {
             let shard = shard.lock();
             // References are dropped outside the lock: the last one may run foreign code.

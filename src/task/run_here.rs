@@ -40,13 +40,14 @@ impl Berth {
 impl Home for Berth {
     fn woken(&self, task: Task) {
         let mut left = None;
-        self.tell(|berthed| left = berthed.woken.replace(task));
+        self.tell(|berthed| {
+            // A wake that comes after the end has nothing to poll; kept here, it would keep this.
+            left = if berthed.ended { Some(task) } else { berthed.woken.replace(task) };
+        });
         if let Some(task) = left {
             task.discard();
         }
     }
-
-    fn withdrawn(&self) {}
 
     fn leaves(&self, _key: usize) {
         self.tell(|berthed| berthed.ended = true);

@@ -19,7 +19,7 @@ use super::run::{self, Runner};
 use crate::error::TaskError;
 use crate::state::{Polling, Stop, Stopping, Suspend};
 use crate::sync::thread_local;
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::future::Future;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
@@ -30,9 +30,6 @@ use std::task::{RawWaker, RawWakerVTable, Waker};
 pub(crate) trait Home: Send + Sync {
     /// Queues a future that was woken.
     fn woken(&self, task: Task);
-
-    /// A future that was woken has ended otherwise; what is left of it in the queue is dead.
-    fn withdrawn(&self);
 
     /// A future that lived here has ended.
     fn leaves(&self, key: usize);
@@ -199,32 +196,51 @@ pub(super) fn fail(task: CellRef, error: TaskError) {
 
 // ---------------------------------------------------------------------------------------------- leaving
 
+/// A future that this thread is just ending; a link of a list on the stack, as in `frame`.
+struct Leaving {
+    home: *const (),
+    outer: *const Leaving,
+}
+
 thread_local! {
-    /// The homes of the futures that this thread is just ending.
-    static LEAVING: RefCell<Vec<*const ()>> = RefCell::new(Vec::new())
+    static LEAVING: Cell<*const Leaving> = Cell::new(std::ptr::null())
 }
 
 /// Ends a task, and then tells the pool that it lives there no more. The cell is kept until then, because the pool finds
 /// it by its address.
 fn leave(task: CellRef, end: impl FnOnce(CellRef)) {
-    if spawned(&task).residence.get().is_none() {
-        return end(task);
+    struct Unlink(*const Leaving);
+    impl Drop for Unlink {
+        fn drop(&mut self) {
+            LEAVING.with(|leaving| leaving.set(self.0));
+        }
     }
     let kept = task.clone();
-    if let Some(residence) = spawned(&kept).residence.get() {
-        let home = Arc::as_ptr(&residence.home).cast::<()>();
-        LEAVING.with(|leaving| leaving.borrow_mut().push(home));
-        // Every end contains what is foreign in it.
+    let Some(residence) = spawned(&kept).residence.get() else {
+        drop(kept);
+        return end(task);
+    };
+    let link = Leaving { home: Arc::as_ptr(&residence.home).cast(), outer: LEAVING.with(Cell::get) };
+    {
+        let _unlink = Unlink(link.outer);
+        LEAVING.with(|leaving| leaving.set(&raw const link));
         end(task);
-        LEAVING.with(|leaving| leaving.borrow_mut().pop());
-        residence.home.leaves(residence.key);
     }
+    residence.home.leaves(residence.key);
 }
 
 /// Whether this thread is just ending a future that lives there. If it waited for the home's end, that would be in vain.
 pub(crate) fn is_leaving<H>(home: &Arc<H>) -> bool {
     let home = Arc::as_ptr(home).cast::<()>();
-    LEAVING.with(|leaving| leaving.borrow().contains(&home))
+    let mut link = LEAVING.with(Cell::get);
+    // SAFETY: `leave` unlinks a link before it leaves the stack, so every pointer leads to a living one.
+    while let Some(leaving) = unsafe { link.as_ref() } {
+        if std::ptr::eq(leaving.home, home) {
+            return true;
+        }
+        link = leaving.outer;
+    }
+    false
 }
 
 // ---------------------------------------------------------------------------------------------- stopping
@@ -235,13 +251,20 @@ pub(crate) fn stop(task: &Header, why: Stop) -> Option<bool> {
     let Some(spawned) = task.spawned() else {
         return Some(false);
     };
-    match spawned.polling.stop(why) {
-        Stopping::Claimed { queued } => {
-            if let (true, Some(residence)) = (queued, spawned.residence.get()) {
-                residence.home.withdrawn();
-            }
-            leave(CellRef::to(task), |task| stopped(task, why));
-            Some(true)
+    // Whoever comes by the dead copy in the queue waits for the unlock, and so the owner is there until then.
+    let before = task.life.lock();
+    let stopping = spawned.polling.stop(why);
+    if let Stopping::Claimed { queued: true, .. } = stopping {
+        // SAFETY: as just said.
+        if let Some(owner) = unsafe { task.owner().as_ref() } {
+            (owner.left_behind)();
+        }
+    }
+    task.life.unlock(before, before.has_waiters());
+    match stopping {
+        Stopping::Claimed { why: reason, .. } => {
+            leave(CellRef::to(task), |task| stopped(task, reason));
+            Some(reason == why)
         }
         Stopping::Asked => {
             let _ = task.life.request_cancel();
@@ -259,6 +282,10 @@ pub(super) fn abandon(task: &Header) {
     let kept = CellRef::to(task);
     if spawned.polling.wake_to_stop() {
         queue(spawned, kept.clone());
+    } else if !spawned.polling.is_over() {
+        // Nobody could have come here; without this it would come here again, for ever.
+        debug_assert!(false, "the last reference to a future was let go of by its runner or its queue");
+        std::mem::forget(kept);
     }
 }
 

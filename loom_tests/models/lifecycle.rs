@@ -124,7 +124,7 @@ fn cancel_against_the_owners_end() {
         // Stands for the executor: freed as soon as its queue has let go of the task.
         let kept = Arc::new(Kept(loom::cell::UnsafeCell::new(0)));
         let told = Arc::clone(&kept);
-        let owner = Box::new(Owner { withdrawn: Box::new(move || told.touch()) });
+        let owner = Box::new(Owner { withdrawn: Box::new(move || told.touch()), left_behind: Box::new(|| ()) });
         assert!(task.header().adopt(&owner));
         let executor = thread::spawn(move || {
             let begun = task.begin();

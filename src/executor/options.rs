@@ -30,7 +30,8 @@ impl SubmitOptions {
         Self::default()
     }
 
-    /// A name for messages, errors and [`WorkerInfo`](crate::WorkerInfo).
+    /// A name for [`WorkerInfo`](crate::WorkerInfo), for `Debug`, and for the chain of a
+    /// [`Deadlock`](crate::TaskError::Deadlock).
     pub fn name(self, name: impl Into<String>) -> Self {
         SubmitOptions { name: Some(Arc::from(name.into())), ..self }
     }

@@ -26,7 +26,8 @@
 //!
 //! # Who may touch the slot
 //! 1. The creator, before it shares the cell.
-//! 2. Whoever won `PENDING -> RUNNING` (the runner), until its transition to `DONE`.
+//! 2. Whoever won `PENDING -> RUNNING` (the runner), until its transition to `DONE`; of a future, whoever the poll word
+//!    names in that phase, be it a runner or who has claimed it to end it.
 //! 3. Whoever won `PENDING -> CANCELLED` (the canceller), to drop the job.
 //! 4. After `DONE`: any reader of a `FAILED` error; the holder of `ACCESS`, by reference; whoever set `TAKEN` while
 //!    `ACCESS` was clear, to move the value out.
@@ -40,8 +41,9 @@
 //!
 //! # Why the cell is freed once
 //! Each of the future, the task, every waker and every extra copy of the task owns one [`REF`]. The last subtraction that
-//! brings the count to zero frees the cell, or, if a future is left in it, takes it up again for a last time. A completer gives its reference back in the same compare-exchange as `DONE` where
-//! nobody has to be told, and touches nothing afterwards.
+//! brings the count to zero frees the cell, or, if a future is left in it, takes it up again for a last time. A completer
+//! gives its reference back in the same compare-exchange as `DONE` where nobody has to be told, and touches nothing
+//! afterwards.
 
 use crate::sync::{AtomicUsize, Ordering, spin_hint};
 use std::fmt;
@@ -389,7 +391,8 @@ impl Lifecycle {
         self.settle_locked(outcome, access)
     }
 
-    /// `PENDING -> CANCELLED`, under the lock that [`cancel`](Self::cancel) took, whose list the caller has emptied.
+    /// The end as cancelled, under the lock, whose list the caller has emptied: of a pending task whose lock
+    /// [`cancel`](Self::cancel) took, of a handed one, or of a future that the caller owns.
     pub(crate) fn unlock_cancelled(&self, access: bool) {
         let _ = self.settle_locked(CANCELLED, access);
     }

@@ -3,7 +3,7 @@
 //! The state word tells whether the task has begun and how it has ended, as for any task; the poll word
 //! (`state::polling`) tells who may poll it in between. A waker is a counted reference to the cell, and so is the
 //! copy of the task that goes through the queues; a future that waits to be woken is kept by its wakers and by its
-//! `Future`, by nobody else. When the last of these goes, nobody can ever wake it, and it is queued a last time, to be
+//! `Future`, and where it has one by the alarm of its time limit, or by its scope. When the last of these goes, nobody can ever wake it, and it is queued a last time, to be
 //! dropped by a worker.
 //!
 //! A future that has to wait moves in with its pool: it keeps the pool, and the pool can find it (see `residents`).

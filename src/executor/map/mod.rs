@@ -104,7 +104,9 @@ impl<'e, I: Iterator, R: Send> Map<'e, I, R> {
     }
 
     /// Limits the whole map, from the first `next` (or `start`, `eager`) on. After it the results that are there are
-    /// still handed out, then one [`TaskError::TimedOut`], and then the end for ever; what has not begun is cancelled.
+    /// still handed out (in order: up to the first that is not), then one [`TaskError::TimedOut`], and then the end for
+    /// ever; what has not begun is cancelled. An input that is slow itself is not interrupted: the limit is looked at
+    /// between two `next`s, each of which fills the window.
     pub fn timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.drive.options.timeout = limit.into();
         self

@@ -4,7 +4,8 @@
 //! # A tour
 //! * [`ThreadPoolExecutor`] runs closures on threads; [`InlineExecutor`] and [`ManualExecutor`] run them here, for
 //!   tests. Libraries take [`&dyn Executor`](Executor) and let their callers choose.
-//! * [`Future`] is what a submit gives; [`wait`] and [`as_completed`] are for many of them, [`SharedFuture`] is for many
+//! * [`Future`] is what a submit gives; [`wait`] and [`as_completed`] are for many of them, [`SharedFuture`] is for
+//! many
 //!   readers, [`promise`] makes one by hand.
 //! * [`Map`] is a function over many inputs: in order or not, in chunks, with limits.
 //! * [`Scope`] is for tasks that borrow, [`Guard`] and [`Shutdown`] for the end.

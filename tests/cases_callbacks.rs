@@ -251,8 +251,8 @@ fn callbacks_may_drop_the_last_handle() {
 // beside case 43
 #[test]
 fn a_callback_has_as_much_stack_as_on_any_thread_also_where_a_limit_calls_it() {
-    // More than a thread that only keeps time would need; there are several of it in an unoptimised frame, and more under
-    // a sanitizer.
+    // More than a thread that only keeps time would need; there are several of it in an unoptimised frame, and more
+    // under a sanitizer.
     const MUCH: usize = 270 << 10;
     let _watchdog = watchdog();
     let pool = ThreadPoolExecutor::new(1).unwrap();

@@ -1,4 +1,5 @@
-//! What `multiprocessing.Pool` promises and a pool of threads can keep as well, after CPython's `_test_multiprocessing.py`.
+//! What `multiprocessing.Pool` promises and a pool of threads can keep as well, after CPython's
+//! `_test_multiprocessing.py`.
 
 mod support;
 

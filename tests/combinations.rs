@@ -322,7 +322,8 @@ impl Stage {
         assert_eq!(self.ledger.captures_dropped(), 1, "captures dropped");
         let made = usize::from(!self.combination.is_cancelled() && !matches!(self.combination.fault, Fault::Job(_)));
         let dropped = self.ledger.values_dropped();
-        // The language itself leaks a closure's return value where the drop of a capture unwinds (rust-lang/rust#47949).
+        // The language itself leaks a closure's return value where the drop of a capture unwinds
+        // (rust-lang/rust#47949).
         let leaked = usize::from(matches!(self.combination.fault, Fault::Capture(_)) && dropped < made);
         assert_eq!(dropped + leaked, made, "values dropped");
         let (thrown, dropped) = self.ledger.payloads();

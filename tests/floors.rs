@@ -1,5 +1,5 @@
-//! The order of the house: folders of `src` are floors, and a file refers to lower floors only, not to a neighbour or to
-//! what is above it. Every file opens with what it is for, and none is too long to be read.
+//! The order of the house: folders of `src` are floors, and a file refers to lower floors only, not to a neighbour or
+//! to what is above it. Every file opens with what it is for, and none is too long to be read.
 //!
 //! The reader looks at tokens, so comments and texts do not count; code for tests (`#[cfg(test)]`) may look anywhere.
 

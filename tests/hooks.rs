@@ -1,5 +1,5 @@
-//! Hooks, initializers and destructors of worker states that wait for their own pool. They run where no task can: such a
-//! wait is refused, whatever kind of wait it is, and the pool goes on as if nothing had been.
+//! Hooks, initializers and destructors of worker states that wait for their own pool. They run where no task can: such
+//! a wait is refused, whatever kind of wait it is, and the pool goes on as if nothing had been.
 
 mod support;
 

@@ -332,8 +332,8 @@ fn threads_are_refused_now_and_then() {
     });
 }
 
-/// A task is broadcast to a slot whose thread is just being asked for, for something else, and then refused: it hears of
-/// that too.
+/// A task is broadcast to a slot whose thread is just being asked for, for something else, and then refused: it hears
+/// of that too.
 #[test]
 fn mail_for_a_thread_that_is_refused() {
     in_a_process("mail_for_a_thread_that_is_refused", || {

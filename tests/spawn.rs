@@ -1,7 +1,7 @@
 //! Futures on the pool: what `spawn`, `block_on`, `Scope::spawn` and `yield_now` promise.
 //!
-//! Much of what is asked here is asked by the suites of other async executors too; a test's comment names the one that it
-//! has its question from. A module each for what may happen to a future.
+//! Much of what is asked here is asked by the suites of other async executors too; a test's comment names the one that
+//! it has its question from. A module each for what may happen to a future.
 
 mod support;
 mod torture;

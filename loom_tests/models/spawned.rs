@@ -336,8 +336,8 @@ fn cancel_against_shutdown() {
     });
 }
 
-/// Would show: a pool without threads, because they have left for idleness, that is taken for ended while a future waits;
-/// or a wake that starts no thread then.
+/// Would show: a pool without threads, because they have left for idleness, that is taken for ended while a future
+/// waits; or a wake that starts no thread then.
 #[test]
 fn a_pool_whose_threads_have_left_waits_for_its_futures() {
     sampled(2, 100_000, || {
@@ -393,8 +393,8 @@ fn dropping_a_stream_against_the_end() {
     });
 }
 
-/// Would show: a refusal and an end that merge into one wake, after which the waiter sleeps for ever. The only thread of
-/// a pool waits for a future that is woken and cancelled at once.
+/// Would show: a refusal and an end that merge into one wake, after which the waiter sleeps for ever. The only thread
+/// of a pool waits for a future that is woken and cancelled at once.
 #[test]
 fn refusal_against_the_end() {
     sampled(1, 50_000, || {

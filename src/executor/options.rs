@@ -39,15 +39,15 @@ impl SubmitOptions {
     /// Limits how long the task runs, from the moment a worker begins it.
     ///
     /// A running thread cannot be stopped: there the limit sets the task's cancel token
-    /// ([`task::cancel_requested`](crate::task::cancel_requested)), and its outcome is then its own. A spawned future can:
-    /// it ends as [`TaskError::DeadlineExceeded`](crate::TaskError::DeadlineExceeded).
+    /// ([`task::cancel_requested`](crate::task::cancel_requested)), and its outcome is then its own. A spawned future
+    /// can: it ends as [`TaskError::DeadlineExceeded`](crate::TaskError::DeadlineExceeded).
     pub fn timeout(self, limit: Duration) -> Self {
         SubmitOptions { timeout: Some(limit), ..self }
     }
 
     /// Limits how long the task may wait to be begun, from the submit on; after that its future fails with
-    /// [`TaskError::DeadlineExceeded`](crate::TaskError::DeadlineExceeded). A submit that waits for room in a bounded queue
-    /// goes on waiting: see [`room_timeout`](SubmitOptions::room_timeout).
+    /// [`TaskError::DeadlineExceeded`](crate::TaskError::DeadlineExceeded). A submit that waits for room in a bounded
+    /// queue goes on waiting: see [`room_timeout`](SubmitOptions::room_timeout).
     pub fn queue_timeout(self, limit: Duration) -> Self {
         SubmitOptions { queue_timeout: Some(limit), ..self }
     }

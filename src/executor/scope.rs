@@ -216,8 +216,8 @@ impl<'scope, 'env> Scope<'scope, 'env> {
 
     /// Maps a function over inputs, both of which may borrow what outlives the scope: see [`Map`].
     ///
-    /// What goes wrong with an item is told where the map is iterated, and nowhere else: a panic of one is not thrown by the
-    /// scope, and the scope's policy does not see it.
+    /// What goes wrong with an item is told where the map is iterated, and nowhere else: a panic of one is not thrown
+    /// by the scope, and the scope's policy does not see it.
     pub fn map<F, I, R>(&'scope self, f: F, items: I) -> Map<'scope, I::IntoIter, R>
     where
         I: IntoIterator<Item: Send + 'scope>,
@@ -230,8 +230,8 @@ impl<'scope, 'env> Scope<'scope, 'env> {
 
     /// Runs a future that may borrow what outlives the scope: see [`spawn`](crate::ThreadPoolExecutor::spawn).
     ///
-    /// The scope waits until it is ready, or cancelled; [`cancel`](Scope::cancel) and the scope's policy end it also while
-    /// it waits.
+    /// The scope waits until it is ready, or cancelled; [`cancel`](Scope::cancel) and the scope's policy end it also
+    /// while it waits.
     pub fn spawn<F>(&'scope self, future: F) -> Future<F::Output>
     where
         F: std::future::Future<Output: Send + 'scope> + Send + 'scope,
@@ -338,8 +338,8 @@ impl Drop for AbortOnDrop {
     }
 }
 
-/// Waits until no task of the scope is left. Never returns before that. An engine that panics when asked for help is not
-/// asked again; its panic goes on afterwards.
+/// Waits until no task of the scope is left. Never returns before that. An engine that panics when asked for help is
+/// not asked again; its panic goes on afterwards.
 fn join(engine: &dyn Engine, shared: &Shared) -> Option<Payload> {
     let mut panic_of_help = None;
     loop {
@@ -374,7 +374,8 @@ fn join(engine: &dyn Engine, shared: &Shared) -> Option<Payload> {
     }
 }
 
-/// Sleeps until there may be no task left, or, if somebody was told of the tasks, until there are others than were told.
+/// Sleeps until there may be no task left, or, if somebody was told of the tasks, until there are others than were
+/// told.
 fn sleep(shared: &Shared, parker: &Parker, added: u64, asked: bool) {
     {
         let mut state = shared.state.lock();

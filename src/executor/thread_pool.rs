@@ -123,15 +123,15 @@ impl<S: 'static> ThreadPoolExecutor<S> {
     /// Runs a future on the pool's threads, beside closures and other futures; the handle will have its output.
     ///
     /// It is polled in its turn, and after that whenever it was woken, from whatever thread. While it waits it costs
-    /// memory and no thread. A panic in a poll, or when it is dropped because it is ready, is the handle's error. Dropping
-    /// the handle detaches
+    /// memory and no thread. A panic in a poll, or when it is dropped because it is ready, is the handle's error.
+    /// Dropping the handle detaches
     /// it; [`cancel`](Future::cancel) ends it also after it has begun: at once if it waits, at its next await if it is
     /// being polled.
     ///
-    /// Whoever can still wake it, or has its handle, keeps it; so do a limit of its own, and a scope. When that is nobody it
-    /// is dropped. A pool that is shut
-    /// down ends only after its futures have, so that one that waits for something that never comes has to be cancelled:
-    /// [`Shutdown::cancel_pending`] does.
+    /// Whoever can still wake it, or has its handle, keeps it; so do a limit of its own, and a scope. When that is
+    /// nobody it is dropped. A pool that is shut
+    /// down ends only after its futures have, so that one that waits for something that never comes has to be
+    /// cancelled: [`Shutdown::cancel_pending`] does.
     ///
     /// A future that holds a handle of its own pool keeps the pool: shut that down, or cancel the future.
     ///
@@ -197,9 +197,9 @@ impl<S: 'static> ThreadPoolExecutor<S> {
 
     /// Takes no more tasks, and ends as `how` says.
     ///
-    /// Idempotent, and callable from any thread. Called from one of the pool's own tasks (their callbacks, or the drop of
-    /// a spawned future, on whatever thread) it does not wait, because it would wait for itself: it returns at once, and
-    /// counts what goes on as abandoned.
+    /// Idempotent, and callable from any thread. Called from one of the pool's own tasks (their callbacks, or the drop
+    /// of a spawned future, on whatever thread) it does not wait, because it would wait for itself: it returns at once,
+    /// and counts what goes on as abandoned.
     pub fn shutdown(&self, how: Shutdown) -> ShutdownReport {
         self.handle.shutdown(&how)
     }

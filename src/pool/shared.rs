@@ -171,8 +171,8 @@ impl Pool {
         self.after_push();
     }
 
-    /// Takes what is left of withdrawn tasks out of the injector, once there may be more of it than of others: where all
-    /// workers are busy for long, nobody else would.
+    /// Takes what is left of withdrawn tasks out of the injector, once there may be more of it than of others: where
+    /// all workers are busy for long, nobody else would.
     fn sweep_now_and_then(&self) {
         // ORDERING: Relaxed: how often this happens is no matter of order.
         let (withdrawn, mark) = (self.withdrawn(), self.counts.swept_at.load(Ordering::Relaxed));
@@ -188,8 +188,8 @@ impl Pool {
         if won.is_err() {
             return;
         }
-        // Under the lock nobody leaves because the queues look empty while a task is in this thread's hand. Whoever looks
-        // meanwhile is followed by the look after this push.
+        // Under the lock nobody leaves because the queues look empty while a task is in this thread's hand. Whoever
+        // looks meanwhile is followed by the look after this push.
         let roster = self.lock();
         let dead = self.injector.sweep(|task| !task.header().is_due());
         drop(roster);

@@ -8,7 +8,8 @@
 //!   under the pool's lock.
 //! * *searching*: of these, looking for a task. A thread is started, and woken, as a searcher.
 //! * *active* is what remains: threads - blocked - sleeping. The pool begins a task only on an active thread, and makes
-//!   a thread active only while active < max_workers, but for one that has mail, or is to see that the pool was closed. A thread that returns from a lent wait becomes active without
+//!   a thread active only while active < max_workers, but for one that has mail, or is to see that the pool was closed.
+//!   A thread that returns from a lent wait becomes active without
 //!   asking; a surplus that comes of it parks at its next task boundary.
 //! * `CLOSED`, `BROKEN`: no task is taken any more. Never cleared.
 //! * `URGENT`: the pool's list of tasks that go first is not empty. Changes with the list, under the pool's lock.

@@ -40,10 +40,10 @@
 //! other side saw the waiter.
 //!
 //! # Why the cell is freed once
-//! Each of the future, the task, every waker and every extra copy of the task owns one [`REF`]. The last subtraction that
-//! brings the count to zero frees the cell, or, if a future is left in it, takes it up again for a last time. A completer
-//! gives its reference back in the same compare-exchange as `DONE` where nobody has to be told, and touches nothing
-//! afterwards.
+//! Each of the future, the task, every waker and every extra copy of the task owns one [`REF`]. The last subtraction
+//! that brings the count to zero frees the cell, or, if a future is left in it, takes it up again for a last time. A
+//! completer gives its reference back in the same compare-exchange as `DONE` where nobody has to be told, and touches
+//! nothing afterwards.
 
 use crate::sync::{AtomicUsize, Ordering, spin_hint};
 use std::fmt;

@@ -12,14 +12,14 @@
 //! | `POLLED` and `WOKEN` | the same, and the runner is to queue it again | `WOKEN`, `OVER` |
 //! | `OVER` | whoever set it owns the slot, ends the task, and nobody polls again | none |
 //!
-//! Flags come on top. `STOP`: it was asked to end, or (with `OVER`) was ended, as cancelled; with `LATE` because its time
-//! was up, with `BROKEN` because its pool can run nothing any more. They are set once, before or together with `OVER`,
-//! so who sees `OVER` knows how the task ends.
+//! Flags come on top. `STOP`: it was asked to end, or (with `OVER`) was ended, as cancelled; with `LATE` because its
+//! time was up, with `BROKEN` because its pool can run nothing any more. They are set once, before or together with
+//! `OVER`, so who sees `OVER` knows how the task ends.
 //!
 //! # Why no wake-up is lost
-//! A wake sets `WOKEN` in one read-modify-write, whatever the state, and releases what came before it. The runner's last
-//! step is a compare-exchange that fails if `WOKEN` came meanwhile; so either it sees the wake and queues the future
-//! again, or the wake sees it idle and queues it. Every way to `POLLED` acquires.
+//! A wake sets `WOKEN` in one read-modify-write, whatever the state, and releases what came before it. The runner's
+//! last step is a compare-exchange that fails if `WOKEN` came meanwhile; so either it sees the wake and queues the
+//! future again, or the wake sees it idle and queues it. Every way to `POLLED` acquires.
 //!
 //! # Why it is queued once
 //! Only the transition from idle to `WOKEN`, and the runner's own from `POLLED` and `WOKEN` to `WOKEN`, queue it.

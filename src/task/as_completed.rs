@@ -86,7 +86,8 @@ impl<W: Waitable> AsCompleted<W> {
     /// let pool = ThreadPoolExecutor::new(2)?;
     /// let squares: Vec<_> = (0..4).map(|n| pool.submit(move || n * n)).collect();
     /// let sum = pool.block_on(async {
-    ///     as_completed(squares, None).stream().try_fold(0, async |sum, future| Ok(sum + future.await.unwrap_or(0))).await
+    ///     as_completed(squares, None).stream().try_fold(0, async |sum, future| Ok(sum +
+    ///     future.await.unwrap_or(0))).await
     /// })?;
     /// assert_eq!(sum, 14);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -212,8 +212,8 @@ impl<T> Future<T> {
     /// returns.
     ///
     /// A [spawned](crate::ThreadPoolExecutor::spawn) future can be cancelled until it is ready: it is dropped now if it
-    /// waits to be woken, and when it next comes to an await if it is being polled. `true` then promises that it ends as
-    /// cancelled.
+    /// waits to be woken, and when it next comes to an await if it is being polled. `true` then promises that it ends
+    /// as cancelled.
     pub fn cancel(&self) -> bool {
         run::cancel(self.header())
     }
@@ -235,8 +235,8 @@ impl<T> Future<T> {
     ///
     /// Callbacks run in the order in which they were added, on the thread that ends the task: a worker, the canceller,
     /// the holder of a promise, the timer's. If the task has ended they run at once and on this thread, unless another
-    /// callback is just being called: then after that one, on its thread. A panic in one is reported by the panic hook and
-    /// goes no further. Inside, `result` on the same future is `Err(Deadlock)`; everything else works.
+    /// callback is just being called: then after that one, on its thread. A panic in one is reported by the panic hook
+    /// and goes no further. Inside, `result` on the same future is `Err(Deadlock)`; everything else works.
     pub fn add_done_callback(&self, f: impl FnOnce(Outcome<'_, T>) + Send + 'static) {
         let lend = move |task: &Header, outcome: Outcome<'_, T>| match outcome {
             Ok(value) => task.slot_access.shared(|| f(Ok(value))),

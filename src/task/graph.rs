@@ -13,15 +13,16 @@
 //!
 //! # The question
 //! A wait can end if all (or, for some, any) of what it is for can come. A task can come if nobody who sleeps for ever
-//! holds its end and, as long as nobody has begun it, whose turn it is to take it. What nobody holds who sleeps here can
-//! always come: somebody runs it, or will, or it is from outside. The least solution of that tells who sleeps for ever.
-//! A key that is held by a sleeping thread has not come, so what is found cannot be out of date.
+//! holds its end and, as long as nobody has begun it, whose turn it is to take it. What nobody holds who sleeps here
+//! can always come: somebody runs it, or will, or it is from outside. The least solution of that tells who sleeps for
+//! ever. A key that is held by a sleeping thread has not come, so what is found cannot be out of date.
 //!
-//! That a pool has somebody to begin a task is not asked here. Pools add threads for waits like these; where one cannot,
-//! it finds circles among its own threads by itself (`pool::lend`), but not those that lead through another such pool.
+//! That a pool has somebody to begin a task is not asked here. Pools add threads for waits like these; where one
+//! cannot, it finds circles among its own threads by itself (`pool::lend`), but not those that lead through another
+//! such pool.
 //!
-//! The last one to lie down gets the error. A scope's join cannot return early, though: if that is the last one, another
-//! wait is refused instead, and its thread is woken to hear of it.
+//! The last one to lie down gets the error. A scope's join cannot return early, though: if that is the last one,
+//! another wait is refused instead, and its thread is woken to hear of it.
 
 use super::header::{CellRef, Header, turn_key};
 use crate::sync::{Mutex, Unparker, global};

@@ -57,7 +57,8 @@ pub(super) fn turn_key(owner: *const Owner) -> usize {
 /// What depends on the types in a cell. Every function's contract is the access rule of `state::lifecycle` with the
 /// number given.
 pub(crate) struct VTable {
-    /// Runs the job, or polls the future, and writes the outcome, if there is one, into the slot. Never unwinds. Rule 2.
+    /// Runs the job, or polls the future, and writes the outcome, if there is one, into the slot. Never unwinds. Rule
+    /// 2.
     pub(super) run: unsafe fn(NonNull<Header>) -> Ran,
     /// Drops the job in the slot. May unwind. Rules 2 and 3.
     pub(super) drop_job: unsafe fn(NonNull<Header>),

@@ -71,8 +71,8 @@ impl<T: Send + 'static> Promise<T> {
 
     /// Completes the future with an error. `false`: it was cancelled before.
     ///
-    /// The future's error is [`TaskError::Failed`] with `error` in it, or `error` itself if that is a [`TaskError`] that
-    /// tells how a task ended. One that tells of a wait ([`TimedOut`](TaskError::TimedOut),
+    /// The future's error is [`TaskError::Failed`] with `error` in it, or `error` itself if that is a [`TaskError`]
+    /// that tells how a task ended. One that tells of a wait ([`TimedOut`](TaskError::TimedOut),
     /// [`ResultTaken`](TaskError::ResultTaken), [`Deadlock`](TaskError::Deadlock)) becomes the cause of a `Failed`, so
     /// that it is not taken for that of a wait for this future.
     pub fn set_exception(mut self, error: impl Into<Box<dyn Error + Send + Sync>>) -> bool {

@@ -3,8 +3,8 @@
 //! The state word tells whether the task has begun and how it has ended, as for any task; the poll word
 //! (`state::polling`) tells who may poll it in between. A waker is a counted reference to the cell, and so is the
 //! copy of the task that goes through the queues; a future that waits to be woken is kept by its wakers and by its
-//! `Future`, and where it has one by the alarm of its time limit, or by its scope. When the last of these goes, nobody can ever wake it, and it is queued a last time, to be
-//! dropped by a worker.
+//! `Future`, and where it has one by the alarm of its time limit, or by its scope. When the last of these goes, nobody
+//! can ever wake it, and it is queued a last time, to be dropped by a worker.
 //!
 //! A future that has to wait moves in with its pool: it keeps the pool, and the pool can find it (see `residents`).
 //! One that is ready at once, or only yields, never does, and pays nothing for it.
@@ -206,8 +206,8 @@ thread_local! {
     static LEAVING: Cell<*const Leaving> = Cell::new(std::ptr::null())
 }
 
-/// Ends a task, and then tells the pool that it lives there no more. The cell is kept until then, because the pool finds
-/// it by its address.
+/// Ends a task, and then tells the pool that it lives there no more. The cell is kept until then, because the pool
+/// finds it by its address.
 fn leave(task: CellRef, end: impl FnOnce(CellRef)) {
     struct Unlink(*const Leaving);
     impl Drop for Unlink {
@@ -229,7 +229,8 @@ fn leave(task: CellRef, end: impl FnOnce(CellRef)) {
     residence.home.leaves(residence.key);
 }
 
-/// Whether this thread is just ending a future that lives there. If it waited for the home's end, that would be in vain.
+/// Whether this thread is just ending a future that lives there. If it waited for the home's end, that would be in
+/// vain.
 pub(crate) fn is_leaving<H>(home: &Arc<H>) -> bool {
     let home = Arc::as_ptr(home).cast::<()>();
     let mut link = LEAVING.with(Cell::get);

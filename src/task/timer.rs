@@ -2,8 +2,8 @@
 //!
 //! The thread that waits for the next action is the leader. Before it carries one out it stops being it, and sees to it
 //! that the rest has a new one; so an action that runs foreign code for long (a callback, a `Drop`) delays no other. A
-//! thread that comes back from an action and is not needed as the leader stays as the follower, the next to lead, unless
-//! there is one already.
+//! thread that comes back from an action and is not needed as the leader stays as the follower, the next to lead,
+//! unless there is one already.
 
 use super::header::CellRef;
 use super::run;

@@ -233,8 +233,8 @@ impl Waiters {
     /// Moves the waker that has the list to itself into a node.
     fn make_room(&self) {
         if let Some(vtable) = self.vtable.take() {
-            // SAFETY: by the invariant these are the parts of a waker that the list owns; the vtable is gone, so there is
-            // no second one.
+            // SAFETY: by the invariant these are the parts of a waker that the list owns; the vtable is gone, so there
+            // is no second one.
             let waker = unsafe { Waker::new(self.first.replace(std::ptr::null()), vtable) };
             let own = Box::new(WakerNode { node: Node::new(Kind::Waker), whose: OWN, waker });
             self.first.set(Box::into_raw(own).cast_const().cast());
@@ -356,8 +356,8 @@ impl Taken {
         foreign
     }
 
-    /// Tells threads and wait-sets. They come first, before anything foreign, because one whose own time is up waits for
-    /// being told.
+    /// Tells threads and wait-sets. They come first, before anything foreign, because one whose own time is up waits
+    /// for being told.
     pub(super) fn notify_threads(mut self) -> Foreign {
         let mut of_sets = Vec::new();
         let mut wakers: *const Node = std::ptr::null();

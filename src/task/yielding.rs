@@ -6,8 +6,8 @@ use std::task::Poll;
 /// Lets what is queued have a turn before this future goes on: behind it in its pool's queue, on any other executor as
 /// that one sees fit.
 ///
-/// Python's `asyncio.sleep(0)`. A future that computes for long between two awaits keeps its worker from others; this is
-/// how it gives way.
+/// Python's `asyncio.sleep(0)`. A future that computes for long between two awaits keeps its worker from others; this
+/// is how it gives way.
 ///
 /// # Cancel safety
 /// Dropping it loses nothing.

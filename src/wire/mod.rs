@@ -1,8 +1,8 @@
 //! Floor 1: what a job is, and which jobs can leave the address space.
 //!
 //! Anything that is `FnOnce() -> T + Send + 'static` is a job. A *portable* job is a function without captures plus
-//! arguments that serde can carry: [`call!`](crate::call) and [`task!`](crate::task!) make one, and refuse hidden captures
-//! while the program is being checked.
+//! arguments that serde can carry: [`call!`](crate::call) and [`task!`](crate::task!) make one, and refuse hidden
+//! captures while the program is being checked.
 
 mod call;
 mod job;

@@ -19,8 +19,8 @@ pub trait Portable: Serialize + DeserializeOwned + Send + 'static {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Send + 'static> Portable for T {}
 
-/// A job that can leave the address space: [`call!`](crate::call) or [`task!`](crate::task!), whose arguments and result
-/// are [`Portable`].
+/// A job that can leave the address space: [`call!`](crate::call) or [`task!`](crate::task!), whose arguments and
+/// result are [`Portable`].
 ///
 /// Every executor takes portable jobs; only those of this process take closures that capture.
 #[diagnostic::on_unimplemented(

@@ -1,5 +1,5 @@
-//! How many tasks run at once when threads come and go that stand in for waiting ones: those that are one too many begin
-//! nothing, and a look that does not wait calls for none.
+//! How many tasks run at once when threads come and go that stand in for waiting ones: those that are one too many
+//! begin nothing, and a look that does not wait calls for none.
 
 use crate::{pool, support};
 use concurrent_futures::{Future, ReturnWhen, Shutdown, ThreadPoolExecutor, as_completed, blocking, wait};

@@ -1,4 +1,5 @@
-//! Cancelling a spawned future: before its first poll, while it waits, while it is queued, while it is polled, afterwards.
+//! Cancelling a spawned future: before its first poll, while it waits, while it is queued, while it is polled,
+//! afterwards.
 
 use crate::support::{Gate, eventually, watchdog};
 use crate::tools::{SEVEN, Strings, assert_cancelled, assert_works, hold, pool};
@@ -260,7 +261,8 @@ fn what_a_request_comes_to() {
     assert_cancelled(polled.result(LONG));
 }
 
-/// A second answer is as good as the first, also about a future that was never polled: a closure's says `NeverRan` again.
+/// A second answer is as good as the first, also about a future that was never polled: a closure's says `NeverRan`
+/// again.
 #[test]
 fn a_second_request_says_the_same_of_a_future_as_of_a_closure() {
     let _watchdog = watchdog();

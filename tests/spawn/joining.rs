@@ -1,5 +1,5 @@
-//! Spawned futures that await handles, alone and with the combinators of the `futures` crate; and that crate's own ways to
-//! spawn on the pool.
+//! Spawned futures that await handles, alone and with the combinators of the `futures` crate; and that crate's own ways
+//! to spawn on the pool.
 
 use crate::support::{eventually, watchdog};
 use crate::tools::{SEVEN, Strings, assert_cancelled, pool, quiet, settle};
@@ -193,7 +193,8 @@ fn a_new_waker_replaces_the_old() {
     assert_eq!(handle.result(None).unwrap(), SEVEN);
 }
 
-// ---------------------------------------------------------------------------------------------- the traits of `futures`
+// ---------------------------------------------------------------------------------------------- the traits of
+// `futures`
 
 /// futures' own tests of its ThreadPool.
 #[test]

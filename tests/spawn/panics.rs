@@ -1,5 +1,5 @@
-//! Panics, wherever foreign code runs for a spawned future: none ends the process or a worker, and each is told of by the
-//! right future, or by none.
+//! Panics, wherever foreign code runs for a spawned future: none ends the process or a worker, and each is told of by
+//! the right future, or by none.
 
 use crate::support::{eventually, watchdog};
 use crate::tools::{SEVEN, Strings, assert_cancelled, assert_late, assert_works, hold, pool, quiet, settle};

@@ -26,7 +26,8 @@ fn waiting_pool() -> ThreadPoolExecutor {
     ThreadPoolExecutor::new(1).unwrap()
 }
 
-/// The future has the last handle of its own pool; whoever cancels it drops that handle, which waits for the pool's end.
+/// The future has the last handle of its own pool; whoever cancels it drops that handle, which waits for the pool's
+/// end.
 #[test]
 fn a_cancelled_future_drops_the_last_handle_of_its_pool() {
     let _watchdog = watchdog();

@@ -149,8 +149,8 @@ fn closed_is_ready_in_the_end() {
     }
 }
 
-/// What ended before the shutdown is not part of its report, also not where a worker is quicker to leave than the closing
-/// thread is to count.
+/// What ended before the shutdown is not part of its report, also not where a worker is quicker to leave than the
+/// closing thread is to count.
 #[test]
 fn closed_counts_from_the_shutdown_on() {
     const BEFORE: usize = 5;
@@ -174,8 +174,8 @@ fn closed_counts_from_the_shutdown_on() {
     }
 }
 
-/// After pending tasks were cancelled each worker may have one in its hand, and begins none after that: also of those that
-/// were on their way from one queue to another.
+/// After pending tasks were cancelled each worker may have one in its hand, and begins none after that: also of those
+/// that were on their way from one queue to another.
 #[test]
 fn no_task_is_overlooked_that_is_to_be_cancelled() {
     const WORKERS: usize = 4;

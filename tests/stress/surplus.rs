@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// A task waits for another one, which a stand-in runs because the wait has a limit, and then submits a third: that one's
-/// turn does not come while the first goes on.
+/// A task waits for another one, which a stand-in runs because the wait has a limit, and then submits a third: that
+/// one's turn does not come while the first goes on.
 #[test]
 fn a_task_that_comes_back_from_a_wait_is_alone() {
     const TRIES: usize = 50;

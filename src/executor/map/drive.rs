@@ -276,7 +276,8 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
         Poll::Ready(Some(item))
     }
 
-    /// The time is up: nothing is pulled any more, and what has not begun never will. What is ready is still handed out.
+    /// The time is up: nothing is pulled any more, and what has not begun never will. What is ready is still handed
+    /// out.
     fn expire(&mut self) {
         if self.course.expired {
             return;

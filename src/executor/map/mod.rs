@@ -1,7 +1,7 @@
 //! A function over many inputs: options first, then iterate.
 //!
-//! `mod.rs` and `stream` have what people hold, `drive` what happens between two `next`s, `chunk` what is run as one task, `runner`
-//! how a chunk gets to an engine.
+//! `mod.rs` and `stream` have what people hold, `drive` what happens between two `next`s, `chunk` what is run as one
+//! task, `runner` how a chunk gets to an engine.
 
 mod chunk;
 mod drive;

@@ -1,10 +1,14 @@
 //! Submits from many threads, half of them cancelled at random by others.
+//!
+//! In one kind of round the workers run from the start, so that most cancels come too late. In the other they are held
+//! until half of the cancels are through, and everything else is still pending when the cancellers get to it.
 
 use crate::Tally;
-use crate::support;
+use crate::support::{self, Gate};
 use crate::torture::{Blast, Chance, Ledger, scaled};
 use concurrent_futures::{Future, Shutdown, ThreadPoolExecutor};
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicIsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -12,6 +16,7 @@ use std::time::Instant;
 
 const SUBMITTERS: usize = 4;
 const CANCELLERS: usize = 2;
+const WORKERS: usize = 2;
 /// How many futures a submitter keeps before it takes the results of the oldest.
 const KEPT: usize = 4_096;
 const BATCH: usize = 64;
@@ -20,16 +25,52 @@ fn from_environment(name: &str, usual: usize) -> usize {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or_else(|| scaled(usual))
 }
 
-fn submit_all(
-    pool: &ThreadPoolExecutor,
-    tally: &Arc<Tally>,
-    seed: u64,
-    count: usize,
-    to: &SyncSender<Vec<Future<u64>>>,
-) {
+/// What the threads of one round share.
+struct Round {
+    pool: ThreadPoolExecutor,
+    tally: Arc<Tally>,
+    submits: usize,
+    /// Of a round whose workers are held: how many cancels are still to come before they are let go.
+    held_for: AtomicIsize,
+    held: Gate,
+}
+
+impl Round {
+    fn new(submits: usize, holds: bool) -> Self {
+        // Two in four are doomed, so this is about half of those.
+        let held_for = if holds { SUBMITTERS * submits / 4 } else { 0 };
+        let round = Self {
+            pool: ThreadPoolExecutor::new(WORKERS).unwrap(),
+            tally: Arc::default(),
+            submits,
+            held_for: AtomicIsize::new(held_for as isize),
+            held: Gate::new(),
+        };
+        for _ in 0..if holds { WORKERS } else { 0 } {
+            let held = round.held.clone();
+            drop(round.pool.submit(move || held.wait()));
+        }
+        round
+    }
+
+    fn holds(&self) -> bool {
+        self.held_for.load(Ordering::Relaxed) > 0
+    }
+
+    /// `count` more cancels are through.
+    fn cancelled(&self, count: usize) {
+        if self.held_for.fetch_sub(count as isize, Ordering::Relaxed) <= count as isize {
+            self.held.open();
+        }
+    }
+}
+
+fn submit_all(round: &Round, seed: u64, to: &SyncSender<Vec<Future<u64>>>) {
+    let Round { pool, tally, .. } = round;
     let mut chance = Chance::new(seed);
     let (mut kept, mut doomed) = (VecDeque::new(), Vec::new());
-    for number in 0..count as u64 {
+    let most_kept = if round.holds() { usize::MAX } else { KEPT };
+    for number in 0..round.submits as u64 {
         let ran = Arc::clone(tally);
         let future = pool.submit(move || {
             ran.ran();
@@ -43,7 +84,7 @@ fn submit_all(
         if doomed.len() == BATCH {
             to.send(std::mem::take(&mut doomed)).expect("the cancellers are there");
         }
-        if kept.len() == KEPT {
+        if kept.len() == most_kept {
             for (number, future) in kept.drain(..KEPT / 2) {
                 assert_eq!(future.result(None).unwrap(), number);
                 tally.count(&Ok(()));
@@ -57,43 +98,48 @@ fn submit_all(
     }
 }
 
-fn cancel_all(tally: &Tally, seed: u64, from: &Mutex<Receiver<Vec<Future<u64>>>>) {
+fn cancel_all(round: &Round, seed: u64, from: &Mutex<Receiver<Vec<Future<u64>>>>) {
     let mut chance = Chance::new(seed);
     loop {
         let batch = match from.lock().unwrap().recv() {
             Ok(batch) => batch,
-            Err(_) => return,
+            Err(_) => break,
         };
+        let mut pending = Vec::new();
         for future in batch {
             chance.dither();
             let won = future.cancel();
             assert_eq!(future.cancelled(), won);
-            tally.count(&future.result(None));
+            pending.push(future);
         }
+        round.cancelled(pending.len());
+        pending.iter().for_each(|future| round.tally.count(&future.result(None)));
     }
+    // However the coins fell.
+    round.held.open();
 }
 
 /// One round; gives what ran, what was cancelled.
-fn round(round: u64, submits: usize) -> (usize, usize) {
-    let pool = ThreadPoolExecutor::new(2).unwrap();
-    let tally = Arc::new(Tally::default());
+fn run(number: u64, submits: usize, holds: bool) -> (usize, usize) {
+    let round = Round::new(submits, holds);
     let (to_cancellers, from_submitters) = sync_channel(16);
     let from_submitters = Mutex::new(from_submitters);
     thread::scope(|scope| {
-        for number in 0..SUBMITTERS as u64 {
-            let (pool, tally, to_cancellers) = (&pool, &tally, to_cancellers.clone());
-            scope.spawn(move || submit_all(pool, tally, round * 100 + number, submits, &to_cancellers));
+        for submitter in 0..SUBMITTERS as u64 {
+            let (round, to_cancellers) = (&round, to_cancellers.clone());
+            scope.spawn(move || submit_all(round, number * 100 + submitter, &to_cancellers));
         }
         drop(to_cancellers);
-        for number in 0..CANCELLERS as u64 {
-            let (tally, from_submitters) = (&tally, &from_submitters);
-            scope.spawn(move || cancel_all(tally, round * 100 + 50 + number, from_submitters));
+        for canceller in 0..CANCELLERS as u64 {
+            let (round, from_submitters) = (&round, &from_submitters);
+            scope.spawn(move || cancel_all(round, number * 100 + 50 + canceller, from_submitters));
         }
     });
-    tally.check(SUBMITTERS * submits);
-    pool.shutdown(Shutdown::wait());
-    let (stats, ran) = (pool.stats(), tally.values());
-    assert_eq!((stats.completed, stats.queued, stats.running), (ran as u64, 0, 0), "{stats:?}");
+    round.tally.check(SUBMITTERS * submits);
+    round.pool.shutdown(Shutdown::wait());
+    let (stats, ran) = (round.pool.stats(), round.tally.values());
+    let holders = if holds { WORKERS } else { 0 };
+    assert_eq!((stats.completed, stats.queued, stats.running), ((ran + holders) as u64, 0, 0), "{stats:?}");
     (ran, SUBMITTERS * submits - ran)
 }
 
@@ -104,9 +150,12 @@ fn million_submits_of_four_threads_with_half_of_them_cancelled() {
     for number in 1..=from_environment("CF_STRESS_ROUNDS", 3) {
         let _watchdog = support::watchdog();
         let began = Instant::now();
-        let (ran, cancelled) = round(number as u64, submits);
+        let holds = number % 2 == 0;
+        let (ran, cancelled) = run(number as u64, submits, holds);
         println!("round {number}: {ran} ran, {cancelled} cancelled, {:.3} s", began.elapsed().as_secs_f64());
-        assert_eq!(ran + cancelled, 4 * submits);
+        assert_eq!(ran + cancelled, SUBMITTERS * submits);
+        // All that were cancelled while the workers were held.
+        assert!(!holds || cancelled >= SUBMITTERS * submits / 4, "{cancelled}");
     }
 }
 

@@ -18,6 +18,7 @@
 // `as_completed`. What a *thread* does while it waits is a hook that the pool fills in (`blocking`).
 
 mod as_completed;
+mod awaited;
 mod bell;
 mod block_on;
 mod blocking;
@@ -78,5 +79,5 @@ pub(crate) use residents::Residents;
 #[cfg(all(test, concurrent_futures_loom))]
 pub(crate) use run::Anybody;
 pub(crate) use run::{Runner, cancel};
-pub(crate) use spawned::{Home, Residence, cell_for, is_leaving, stop};
+pub(crate) use spawned::{Home, Residence, cell_for, is_leaving, is_suspended, stop};
 pub(crate) use timer::{Alarm, after, expire_after};

@@ -30,7 +30,10 @@ thread_local! {
 /// Opens a frame to be encoded; gives the descriptors that must go with it, in order.
 ///
 /// They are counted, so that the values may be dropped before the frame is sent, and a frame may be sent again.
-#[cfg_attr(not(test), expect(dead_code, reason = "the pool of worker processes will encode its frames in it"))]
+#[cfg_attr(
+    any(not(test), concurrent_futures_loom),
+    expect(dead_code, reason = "the pool of worker processes will encode its frames in it")
+)]
 pub(crate) fn collect<R>(encode: impl FnOnce() -> R) -> (R, Vec<Arc<OwnedFd>>) {
     match within(Frame::Encoding(Vec::new()), encode) {
         (result, Frame::Encoding(attached)) => (result, attached),
@@ -39,7 +42,10 @@ pub(crate) fn collect<R>(encode: impl FnOnce() -> R) -> (R, Vec<Arc<OwnedFd>>) {
 }
 
 /// Opens a frame to be decoded, with what came with it. What nobody claims is closed.
-#[cfg_attr(not(test), expect(dead_code, reason = "the pool of worker processes will decode its frames in it"))]
+#[cfg_attr(
+    any(not(test), concurrent_futures_loom),
+    expect(dead_code, reason = "the pool of worker processes will decode its frames in it")
+)]
 pub(crate) fn provide<R>(descriptors: Vec<OwnedFd>, decode: impl FnOnce() -> R) -> R {
     within(Frame::Decoding(descriptors.into_iter().map(Arc::new).collect()), decode).0
 }

@@ -23,8 +23,6 @@ impl Unsealed {
 
     /// All zero, with memory behind it.
     pub(super) fn zeroed(bytes: NonZeroUsize) -> io::Result<Self> {
-        // What is too large is refused before anything is made.
-        sys::room_for(bytes.get() as u64)?;
         let mut made = Self::empty()?;
         made.bytes = bytes.get() as u64;
         sys::reserve(&made.file, made.bytes)?;
@@ -78,7 +76,6 @@ impl Sealed {
         if bytes.is_empty() {
             return Ok(None);
         }
-        sys::room_for(bytes.len() as u64)?;
         let mut made = Unsealed::empty()?;
         made.write_all(bytes)?;
         made.map_and_seal().map(Some)

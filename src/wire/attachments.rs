@@ -29,7 +29,8 @@ thread_local! {
 
 /// Opens a frame to be encoded; gives the descriptors that must go with it, in order.
 ///
-/// They are counted, so that the values may be dropped before the frame is sent, and a frame may be sent again.
+/// They are counted, so that the values may be dropped before the frame is sent, and a frame may be sent again. How many
+/// of them one message can take is for the caller to mind.
 #[cfg_attr(
     any(not(test), concurrent_futures_loom),
     expect(dead_code, reason = "the pool of worker processes will encode its frames in it")

@@ -101,6 +101,22 @@ fn a_map_goes_where_its_input_goes() {
     assert_not_impl_any!(Map<'static, Items<Neither>, u8>: Send);
 }
 
+#[cfg(all(target_os = "linux", feature = "processes"))]
+#[test]
+fn shared_memory_goes_to_any_thread_and_only_its_readers_multiply() {
+    use concurrent_futures::Portable;
+    use concurrent_futures::shared_memory::{FreezeError, SharedBytes, SharedSlice, SharedSliceMut};
+    assert_impl_all!(SharedSlice<f64>: Send, Sync, Clone, Unpin, UnwindSafe, RefUnwindSafe, Portable, AsRef<[f64]>);
+    assert_impl_all!(SharedBytes: Eq, AsRef<[u8]>, Default);
+    assert_impl_all!(SharedSliceMut<f64>: Send, Sync, Unpin, AsMut<[f64]>);
+    assert_not_impl_any!(SharedSliceMut<f64>: Clone, serde::Serialize, Portable);
+    assert_impl_all!(FreezeError<f64>: Error, Send, Sync);
+    assert_not_impl_any!(SharedSlice<OnlySend>: Sync);
+    assert_not_impl_any!(SharedSlice<Neither>: Send, Sync);
+    assert_not_impl_any!(SharedSliceMut<Neither>: Send, Sync);
+    const_assert!(size_of::<SharedSlice<[u8; 100]>>() == 3 * size_of::<usize>());
+}
+
 #[test]
 fn executors_and_futures_are_usable_as_objects() -> Result<(), Box<dyn Error>> {
     assert_impl_all!(dyn Executor: Executor, Send, Sync);

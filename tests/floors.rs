@@ -14,9 +14,11 @@ const FLOORS: &[(&str, u32)] = &[
     ("error", 0),
     ("state", 1),
     ("wire", 1),
+    ("memfd", 1),
     ("task", 2),
     ("pool", 3),
     ("executor", 4),
+    ("shared_memory", 4),
     ("conformance", 5),
 ];
 

@@ -4,6 +4,8 @@
 //! arguments that serde can carry: [`call!`](crate::call) and [`task!`](crate::task!) make one, and refuse hidden
 //! captures while the program is being checked.
 
+#[cfg(all(feature = "processes", target_os = "linux"))]
+pub(crate) mod attachments;
 mod call;
 mod job;
 mod macros;

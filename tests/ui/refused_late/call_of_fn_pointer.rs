@@ -1,5 +1,5 @@
-//! Which function a `fn` pointer points to is nothing that the compiler knows, so there is nothing to send. The only
-//! refusal that comes with `cargo build`, and not with `cargo check`.
+//! Which function a `fn` pointer points to is nothing that the compiler knows, so there is nothing to send. Calls have no
+//! other refusal that comes with `cargo build`, and not with `cargo check`.
 use concurrent_futures::*;
 
 fn twice(n: i32) -> i32 {

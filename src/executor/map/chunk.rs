@@ -36,7 +36,8 @@ impl<T, R, F: Fn(T) -> R> Work for ChunkWork<T, F> {
             }
             match contain(|| (self.f)(item)) {
                 Ok(value) => values.push(value),
-                Err(payload) => errors.push_back((place, task::panic_error(payload))),
+                // Items have no names.
+                Err(payload) => errors.push_back((place, task::panic_error(payload, None))),
             }
         }
         ChunkOutput { values, errors, elapsed: began.elapsed() }

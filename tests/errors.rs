@@ -81,7 +81,7 @@ fn a_panic_is_told_with_the_name_of_its_task() {
         }
     }
     /// A future that still holds something when it is ready.
-    struct Holding(#[expect(dead_code, reason = "only dropped")] Bomb);
+    struct Holding(Bomb);
     impl Future for Holding {
         type Output = u32;
         fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<u32> {

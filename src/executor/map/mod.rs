@@ -32,8 +32,8 @@ use std::time::Duration;
 /// [`buffersize`](Map::buffersize) inputs ahead, so that endless inputs work. [`eager`](Map::eager) is Python's way,
 /// which submits everything at once. `std::iter::zip` and a closure of a tuple make the form with several inputs.
 ///
-/// A `next` fills the window for as long as there is nothing to hand out, so that an input that is slow itself keeps a
-/// result that is there waiting while one chunk is pulled, and not while a whole window is.
+/// Where pulling takes long, a `next` hands out what is there before it fills the rest of the window: an input that is
+/// slow itself keeps a result waiting while one chunk is pulled, and not while a whole window is.
 ///
 /// An executor that is shut down, or broken, while a map is under way gives an error for each item that is left: with an
 /// endless input, an endless series of [`Rejected`](TaskError::Rejected) or [`Broken`](TaskError::Broken). A loop that

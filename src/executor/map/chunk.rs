@@ -28,8 +28,9 @@ impl<T, R, F: Fn(T) -> R> Work for ChunkWork<T, F> {
         let mut values = Vec::with_capacity(self.items.len());
         let mut errors = VecDeque::new();
         for (place, item) in self.items.into_iter().enumerate() {
-            // The map may have been dropped, or have run out of time: what is left has not begun.
-            if task::cancel_requested() {
+            // The map may have been dropped, or have run out of time: what is left has not begun. The first has, with
+            // the task.
+            if place > 0 && task::cancel_requested() {
                 crate::sync::drop_contained(item);
                 errors.push_back((place, TaskError::Cancelled));
                 continue;

@@ -12,6 +12,10 @@ use std::sync::Arc;
 ///
 /// Cloning is cheap; the reports are shared.
 ///
+/// The text of an error is all that is to be said of it but for the causes of the job's own error
+/// ([`Failed`](TaskError::Failed)), which [`source`](Error::source) leads to. So neither a bare `{}` nor a report of the
+/// whole chain, like `{:#}` of anyhow, is silent about the job's error or says it twice.
+///
 /// # Examples
 /// ```
 /// use concurrent_futures::ThreadPoolExecutor;
@@ -48,7 +52,8 @@ pub enum TaskError {
     /// The promise was dropped unfulfilled, or an engine dropped the task without running it.
     Abandoned,
     /// The job's own error: see [`Future::fallible`](crate::Future::fallible) and
-    /// [`Promise::set_exception`](crate::Promise::set_exception).
+    /// [`Promise::set_exception`](crate::Promise::set_exception). Its text is part of this error's own, and `source` is
+    /// its cause; [`downcast_ref`](TaskError::downcast_ref) finds the error itself.
     Failed(Arc<dyn Error + Send + Sync>),
 }
 
@@ -120,7 +125,10 @@ impl TaskError {
 
     /// The job's own error, if it is an `E`, wherever in the chain of causes it stands.
     pub fn downcast_ref<E: Error + 'static>(&self) -> Option<&E> {
-        let mut cause = self.source();
+        let TaskError::Failed(error) = self else {
+            return None;
+        };
+        let mut cause: Option<&(dyn Error + 'static)> = Some(&**error);
         while let Some(error) = cause {
             if let Some(found) = error.downcast_ref::<E>() {
                 return Some(found);
@@ -137,7 +145,10 @@ impl fmt::Display for TaskError {
             TaskError::TimedOut => f.write_str("the wait timed out"),
             TaskError::DeadlineExceeded => f.write_str("the task's time limit passed"),
             TaskError::Cancelled => f.write_str("the task was cancelled"),
-            TaskError::Panicked(report) => write!(f, "the task panicked: {report}"),
+            TaskError::Panicked(report) => match &report.task {
+                Some(name) => write!(f, "the task {name:?} panicked: {report}"),
+                None => write!(f, "the task panicked: {report}"),
+            },
             TaskError::WorkerDied(report) => write!(f, "the worker died: {report}"),
             TaskError::Rejected(reason) => {
                 write!(f, "the executor did not take the task: {reason}")
@@ -145,8 +156,13 @@ impl fmt::Display for TaskError {
             TaskError::Codec(why) => write!(f, "cannot cross to the worker: {why}"),
             TaskError::Broken(why) => write!(f, "the executor is broken: {why}"),
             TaskError::Deadlock(chain) => write!(f, "waiting would never end: {chain}"),
-            TaskError::ResultTaken => f.write_str("the result was already taken; use `shared()` for many readers"),
-            TaskError::Abandoned => f.write_str("the task was dropped without having run"),
+            TaskError::ResultTaken => f.write_str(
+                "the result was already taken, which one caller can do; `shared()` makes a future for many readers, \
+                 as long as nobody has taken it",
+            ),
+            TaskError::Abandoned => {
+                f.write_str("it was abandoned: its promise was dropped, or its task was dropped without having run")
+            }
             TaskError::Failed(error) => write!(f, "the task failed: {error}"),
         }
     }
@@ -155,21 +171,42 @@ impl fmt::Display for TaskError {
 impl Error for TaskError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
-            TaskError::Failed(error) => Some(&**error),
+            TaskError::Failed(error) => error.source(),
             _ => None,
         }
     }
 }
 
 /// What a panicking task left behind.
-#[derive(Debug)]
+///
+/// `Debug` tells how long the backtrace is; its text is in the field.
+#[non_exhaustive]
 pub struct PanicReport {
+    /// The name that [`SubmitOptions::name`](crate::SubmitOptions::name) gave the task.
+    pub task: Option<String>,
     /// The panic's message; a fixed text where the payload was no string.
     pub message: String,
     /// `file:line:column`. `None` where a panic hook was installed over the crate's own after the first task ran.
     pub location: Option<String>,
     /// Present when backtraces are enabled (`RUST_BACKTRACE=1`).
     pub backtrace: Option<String>,
+}
+
+impl fmt::Debug for PanicReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        struct Lines(usize);
+        impl fmt::Debug for Lines {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "<{} lines>", self.0)
+            }
+        }
+        f.debug_struct("PanicReport")
+            .field("task", &self.task)
+            .field("message", &self.message)
+            .field("location", &self.location)
+            .field("backtrace", &self.backtrace.as_deref().map(|text| Lines(text.lines().count())))
+            .finish()
+    }
 }
 
 impl fmt::Display for PanicReport {
@@ -269,6 +306,7 @@ impl<J> Error for Rejected<J> {}
 
 /// A wait for several futures, or for an outcome, ended before they did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct WaitTimedOut {
     /// How many of them had not ended.
     pub unfinished: usize,
@@ -278,7 +316,10 @@ pub struct WaitTimedOut {
 
 impl fmt::Display for WaitTimedOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (of {}) futures unfinished", self.unfinished, self.total)
+        match self {
+            WaitTimedOut { total: 1, .. } => f.write_str("the wait timed out before the future had ended"),
+            _ => write!(f, "the wait timed out with {} (of {}) futures unfinished", self.unfinished, self.total),
+        }
     }
 }
 
@@ -311,3 +352,25 @@ impl fmt::Display for BuildError {
 }
 
 impl Error for BuildError {}
+
+#[cfg(all(test, not(concurrent_futures_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_debug_form_of_a_panic_tells_how_long_the_backtrace_is() {
+        let report = |backtrace: Option<&str>| PanicReport {
+            task: None,
+            message: "no".to_owned(),
+            location: Some("a.rs:1:2".to_owned()),
+            backtrace: backtrace.map(str::to_owned),
+        };
+        let error = TaskError::Panicked(Arc::new(report(Some("   0: main\n             at a.rs:1\n   1: start\n"))));
+        assert_eq!(
+            format!("{error:?}"),
+            "Panicked(PanicReport { task: None, message: \"no\", location: Some(\"a.rs:1:2\"), \
+             backtrace: Some(<3 lines>) })"
+        );
+        assert!(format!("{:?}", report(None)).ends_with("backtrace: None }"));
+    }
+}

@@ -66,7 +66,8 @@ fn out_of_time_what_has_ended_comes_first() {
         let (_, finished) = future_in(State::Finished);
         let mut ends = as_completed([&pending, &finished], limit);
         assert_eq!(ends.next().unwrap().unwrap().id(), finished.id());
-        assert_eq!(ends.next().unwrap().unwrap_err(), WaitTimedOut { unfinished: 1, total: 2 });
+        let WaitTimedOut { unfinished, total, .. } = ends.next().unwrap().unwrap_err();
+        assert_eq!((unfinished, total), (1, 2));
         assert!(ends.next().is_none() && ends.next().is_none());
     }
 }
@@ -159,7 +160,7 @@ fn the_timeout_says_how_many_are_left() {
     assert_eq!(ends.by_ref().take(2).filter(Result::is_ok).count(), 2);
     let error = ends.next().unwrap().unwrap_err();
     assert_eq!((error.unfinished, error.total), (2, 4));
-    assert_eq!(error.to_string(), "2 (of 4) futures unfinished");
+    assert_eq!(error.to_string(), "the wait timed out with 2 (of 4) futures unfinished");
     assert!(ends.next().is_none());
 }
 

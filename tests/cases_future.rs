@@ -183,7 +183,8 @@ fn exception_in_every_state_without_waiting() {
             match future.exception(Duration::ZERO) {
                 Err(error) => {
                     assert_outcome(state, Err(error.into()));
-                    assert_eq!(error, WaitTimedOut { unfinished: 1, total: 1 });
+                    let WaitTimedOut { unfinished, total, .. } = error;
+                    assert_eq!((unfinished, total), (1, 1));
                 }
                 Ok(Some(error)) => assert_outcome(state, Err(error)),
                 Ok(None) => assert_eq!(state, State::Finished),

@@ -6,6 +6,7 @@ mod support;
 use concurrent_futures::{
     Executor, Future, InProcessExecutor, Map, Rejected, Shutdown, ShutdownReport, Task, TaskError, ThreadPoolExecutor,
 };
+use futures::{Stream, StreamExt};
 use std::ops::RangeFrom;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -94,14 +95,29 @@ fn counted(items: usize) -> (impl Iterator<Item = usize> + Clone + Send + 'stati
     )
 }
 
+/// Starts a map with the limit; again, if the machine was so busy that the time was up before the window was full.
+fn started_in_time<T>(mut start: impl FnMut() -> T, discard: impl Fn(&T)) -> T {
+    loop {
+        let began = Instant::now();
+        let started = start();
+        if began.elapsed() < LIMIT {
+            return started;
+        }
+        discard(&started);
+    }
+}
+
 #[test]
 fn nothing_is_pulled_once_the_time_is_up() {
     let _watchdog = watchdog();
     for unordered in [false, true] {
         let pool = ThreadPoolExecutor::new(1).unwrap();
-        let (input, pulled) = counted(100);
-        let map = pool.map(|n: usize| n, input).buffersize(WINDOW).chunksize(1).timeout(LIMIT);
-        let mut items = if unordered { map.unordered().start() } else { map.start() };
+        let start = || {
+            let (input, pulled) = counted(100);
+            let map = pool.map(|n: usize| n, input).buffersize(WINDOW).chunksize(1).timeout(LIMIT);
+            (if unordered { map.unordered().start() } else { map.start() }, pulled)
+        };
+        let (mut items, pulled) = started_in_time(start, |_| ());
         let_the_time_pass();
         eventually("everything has ended", || pool.stats().queued + pool.stats().running == 0);
         assert_eq!(pulled.load(Ordering::SeqCst), WINDOW);
@@ -118,8 +134,11 @@ fn a_map_whose_inputs_have_all_ended_in_time_has_no_error() {
     let _watchdog = watchdog();
     for unordered in [false, true] {
         let pool = ThreadPoolExecutor::new(1).unwrap();
-        let map = pool.map(|n: usize| n, 0..WINDOW).buffersize(WINDOW).chunksize(1).timeout(LIMIT);
-        let items = if unordered { map.unordered().start() } else { map.start() };
+        let start = || {
+            let map = pool.map(|n: usize| n, 0..WINDOW).buffersize(WINDOW).chunksize(1).timeout(LIMIT);
+            if unordered { map.unordered().start() } else { map.start() }
+        };
+        let items = started_in_time(start, |_| ());
         let_the_time_pass();
         eventually("everything has ended", || pool.stats().queued + pool.stats().running == 0);
         let values: Vec<usize> = items.map(Result::unwrap).collect();
@@ -132,19 +151,23 @@ fn a_map_whose_inputs_have_all_ended_in_time_has_no_error() {
 fn what_has_not_begun_when_the_time_is_up_never_does() {
     let _watchdog = watchdog();
     for (unordered, chunksize) in [(false, 1), (true, 1), (false, 2), (true, 2)] {
-        let pool = ThreadPoolExecutor::new(1).unwrap();
-        let (gate, ran) = (Gate::new(), Arc::new(AtomicUsize::new(0)));
-        let (closed, count) = (gate.clone(), Arc::clone(&ran));
-        let holds_the_second = move |n: usize| {
-            count.fetch_add(1, Ordering::SeqCst);
-            if n == chunksize {
-                closed.wait();
-            }
-            n
+        let start = || {
+            let pool = ThreadPoolExecutor::new(1).unwrap();
+            let (gate, ran) = (Gate::new(), Arc::new(AtomicUsize::new(0)));
+            let (closed, count) = (gate.clone(), Arc::clone(&ran));
+            let holds_the_second = move |n: usize| {
+                count.fetch_add(1, Ordering::SeqCst);
+                if n == chunksize {
+                    closed.wait();
+                }
+                n
+            };
+            let (input, pulled) = counted(100);
+            let map = pool.map(holds_the_second, input).buffersize(4 * chunksize).chunksize(chunksize).timeout(LIMIT);
+            let items = if unordered { map.unordered().start() } else { map.start() };
+            (items, pool, gate, ran, pulled)
         };
-        let (input, pulled) = counted(100);
-        let map = pool.map(holds_the_second, input).buffersize(4 * chunksize).chunksize(chunksize).timeout(LIMIT);
-        let mut items = if unordered { map.unordered().start() } else { map.start() };
+        let (mut items, pool, gate, ran, pulled) = started_in_time(start, |(_, _, gate, ..)| gate.open());
         eventually("the second chunk runs", || ran.load(Ordering::SeqCst) == chunksize + 1);
         let_the_time_pass();
         // One of them is ready; to ask for it is also when the map finds that its time is up.
@@ -206,4 +229,203 @@ fn maps_on_engines_of_every_size() {
             assert_eq!(values, (1..=10).collect::<Vec<_>>(), "{way}, {workers} workers");
         }
     }
+}
+
+/// Ways to go through a map whose input is slow; each gives what there was.
+type Course = fn(&ThreadPoolExecutor, Map<'static, Slow, usize>) -> Vec<Outcome>;
+
+const COURSES: [(&str, Course); 7] = [
+    ("as it is", |_, map| map.collect()),
+    ("in chunks", |_, map| map.chunksize(100).collect()),
+    ("without an order", |_, map| map.chunksize(100).unordered().collect()),
+    ("started", |_, map| map.start().collect()),
+    ("eager", |_, map| map.eager().collect()),
+    ("eager, in chunks", |_, map| map.chunksize(usize::MAX).eager().collect()),
+    ("a stream", |pool, map| pool.block_on(map.chunksize(100).stream().collect())),
+];
+
+/// An endless input whose third pull takes until the limit of a map that was begun with it is past.
+struct Slow {
+    pulled: Arc<AtomicUsize>,
+}
+
+impl Iterator for Slow {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        let before = self.pulled.fetch_add(1, Ordering::SeqCst);
+        if before == 2 {
+            let_the_time_pass();
+        }
+        assert!(before < 100_000, "it is pulled for ever");
+        Some(before)
+    }
+}
+
+/// Only the one pull under way delays the end. (Case 6.)
+#[test]
+fn a_slow_input_delays_the_end_by_one_pull() {
+    let _watchdog = watchdog();
+    for (way, course) in COURSES {
+        let pool = ThreadPoolExecutor::new(1).unwrap();
+        let pulled = Arc::new(AtomicUsize::new(0));
+        let input = Slow { pulled: Arc::clone(&pulled) };
+        let outcomes = course(&pool, pool.map(|n: usize| n, input).timeout(LIMIT));
+        let pulled = pulled.load(Ordering::SeqCst);
+        assert!(pulled <= 3, "{way}: {pulled} pulled: {outcomes:?}");
+        let (last, ready) = outcomes.split_last().unwrap();
+        assert!(matches!(last, Err(TaskError::TimedOut)), "{way}: {outcomes:?}");
+        assert!(ready.len() <= 3 && ready.iter().all(Result::is_ok), "{way}: {outcomes:?}");
+    }
+}
+
+#[test]
+fn a_slow_input_ends_a_list_of_futures_in_time() {
+    let _watchdog = watchdog();
+    let pool = ThreadPoolExecutor::new(1).unwrap();
+    let pulled = Arc::new(AtomicUsize::new(0));
+    let input = Slow { pulled: Arc::clone(&pulled) };
+    let futures = pool.map(|n: usize| n, input).timeout(LIMIT).into_futures();
+    let pulled = pulled.load(Ordering::SeqCst);
+    assert!(pulled <= 3 && futures.len() == pulled + 1, "{pulled} pulled for {} futures", futures.len());
+    let (last, each) = futures.split_last().unwrap();
+    assert!(matches!(last.result(None), Err(TaskError::DeadlineExceeded)), "for those that were not pulled");
+    assert!(each.iter().enumerate().all(|(n, future)| future.result(None).unwrap() == n));
+    let known = pool.map(|n: usize| n, 0..3).timeout(Duration::ZERO).into_futures();
+    assert!(matches!(known[0].result(None), Err(TaskError::DeadlineExceeded)) && known.len() == 1);
+}
+
+/// (Case 122, as far as the limit of zero goes.)
+#[test]
+fn a_limit_of_zero_pulls_nothing() {
+    let _watchdog = watchdog();
+    let pool = ThreadPoolExecutor::new(1).unwrap();
+    let (input, pulled) = counted(5);
+    let outcomes: Vec<Outcome> = pool.map(|n: usize| n, input).timeout(Duration::ZERO).collect();
+    assert!(matches!(outcomes[..], [Err(TaskError::TimedOut)]), "{outcomes:?}");
+    assert_eq!(pulled.load(Ordering::SeqCst), 0);
+    let none: Vec<Outcome> = pool.map(|n: usize| n, 0..0).timeout(Duration::ZERO).collect();
+    assert!(none.is_empty(), "an input that is known to be empty is at its end: {none:?}");
+}
+
+/// An item's limit of zero sets its token, and is no limit on the map.
+#[test]
+fn an_items_limit_of_zero_asks_it_to_stop() {
+    let _watchdog = watchdog();
+    let pool = ThreadPoolExecutor::new(1).unwrap();
+    let until_asked = |n: usize| {
+        eventually("the item is asked to stop", concurrent_futures::task::cancel_requested);
+        n
+    };
+    let values: Result<Vec<usize>, TaskError> = pool.map(until_asked, 0..3).item_timeout(Duration::ZERO).collect();
+    assert_eq!(values.unwrap(), [0, 1, 2]);
+}
+
+/// The input waits in its second pull until the first result is there: no third pull comes before that is handed out.
+#[test]
+fn what_is_ready_is_handed_out_before_a_slow_input_fills_the_window() {
+    let _watchdog = watchdog();
+    for unordered in [false, true] {
+        let pool = ThreadPoolExecutor::new(1).unwrap();
+        let (watched, pulled) = (pool.clone(), Arc::new(AtomicUsize::new(0)));
+        let counter = Arc::clone(&pulled);
+        let input = (0..100).inspect(move |_| {
+            let before = counter.fetch_add(1, Ordering::SeqCst);
+            let began = Instant::now();
+            eventually("what was pulled has ended, a while ago", || {
+                let stats = watched.stats();
+                stats.completed == before as u64
+                    && stats.running == 0
+                    && began.elapsed() > Duration::from_millis(if before == 0 { 0 } else { 5 })
+            });
+        });
+        let map = pool.map(|n: usize| n, input).chunksize(1).buffersize(50);
+        let mut items: Box<dyn Iterator<Item = Outcome>> =
+            if unordered { Box::new(map.unordered()) } else { Box::new(map) };
+        for handed_out in 1..=10 {
+            assert_eq!(items.next().unwrap().unwrap(), handed_out - 1);
+            let pulled = pulled.load(Ordering::SeqCst);
+            assert!(pulled <= 2 * handed_out, "{pulled} inputs pulled for {handed_out} results");
+        }
+    }
+}
+
+/// A submit that waits for room in a bounded queue ends with the map's time.
+#[test]
+fn a_full_queue_does_not_hold_back_the_end() {
+    let _watchdog = watchdog();
+    for unordered in [false, true] {
+        let pool = ThreadPoolExecutor::builder().max_workers(1).queue_bound(1).build().unwrap();
+        let (gate, ran) = (Gate::new(), Arc::new(AtomicUsize::new(0)));
+        let (closed, count) = (gate.clone(), Arc::clone(&ran));
+        let hold = pool.submit(move || closed.wait());
+        let map = pool.map(
+            move |n: usize| {
+                count.fetch_add(1, Ordering::SeqCst);
+                n
+            },
+            0..,
+        );
+        let map = map.chunksize(1).timeout(LIMIT);
+        let outcomes: Vec<Outcome> = if unordered { map.unordered().collect() } else { map.collect() };
+        assert!(matches!(outcomes[..], [Err(TaskError::TimedOut)]), "{outcomes:?}");
+        gate.open();
+        hold.result(None).unwrap();
+        drop(pool);
+        assert_eq!(ran.load(Ordering::SeqCst), 0, "items that began after the end");
+    }
+}
+
+/// What has not been handed out, as far as the input knows it.
+#[test]
+fn the_size_of_what_is_left() {
+    let _watchdog = watchdog();
+    let pool = ThreadPoolExecutor::new(1).unwrap();
+    for chunksize in [1, 3] {
+        let mut map = pool.map(|n: usize| n, 0..10).chunksize(chunksize);
+        for left in (0..=10).rev() {
+            assert_eq!(map.size_hint(), (left, Some(left)), "in chunks of {chunksize}");
+            assert_eq!(map.next().is_some(), left > 0);
+        }
+        assert_eq!(map.size_hint(), (0, Some(0)), "after the end");
+    }
+    assert_eq!(pool.map(|n: usize| n, 0..10).start().size_hint(), (10, Some(10)));
+    assert_eq!(pool.map(|n: usize| n, 0..10).eager().size_hint(), (10, Some(10)));
+    let mut stream = pool.map(|n: usize| n, 0..10).stream();
+    pool.block_on(stream.next()).unwrap().unwrap();
+    assert_eq!(stream.size_hint(), (9, Some(9)));
+    assert_eq!(pool.map(|n: usize| n, 0..).size_hint(), (usize::MAX, None));
+    assert_eq!(pool.map(|n: usize| n, (0..10).filter(|n| n % 2 == 0)).size_hint(), (0, Some(10)));
+}
+
+#[test]
+fn the_size_of_what_is_left_of_a_map_with_a_limit() {
+    let _watchdog = watchdog();
+    let pool = ThreadPoolExecutor::new(1).unwrap();
+    let long = Duration::from_secs(600);
+    let mut map = pool.map(|n: usize| n, 0..10).timeout(long);
+    assert_eq!(map.size_hint(), (1, Some(10)), "it may end early, with an error");
+    assert_eq!(map.by_ref().count(), 10);
+    assert_eq!(map.size_hint(), (0, Some(0)));
+    assert_eq!(pool.map(|n: usize| n, 0..0).timeout(long).size_hint(), (0, Some(0)));
+    let unknown = (0..1).filter(|_| false);
+    let mut unknown = pool.map(|n: usize| n, unknown).timeout(Duration::ZERO);
+    assert_eq!(unknown.size_hint(), (0, Some(1)));
+    assert!(unknown.next().unwrap().is_err(), "it was not pulled, and nobody knows whether there was something");
+    assert_eq!(unknown.size_hint(), (0, Some(0)));
+    let mut late = pool.map(|n: usize| n, 0..10).timeout(Duration::ZERO);
+    assert!(late.next().unwrap().is_err());
+    assert_eq!(late.size_hint(), (0, Some(0)), "the error was the last");
+}
+
+/// An input whose panic waits for the next `next` has nothing left to be handed out.
+#[test]
+fn the_size_of_what_is_left_where_the_input_panics() {
+    let _watchdog = watchdog();
+    let pool = ThreadPoolExecutor::new(1).unwrap();
+    let mut map = pool.map(|n: usize| n, (0..3).inspect(|n| assert!(*n < 1, "no more"))).buffersize(1).chunksize(1);
+    assert_eq!(map.next().unwrap().unwrap(), 0);
+    assert_eq!(map.size_hint(), (0, Some(0)));
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| map.next())).is_err());
+    assert_eq!((map.size_hint(), map.next().is_none()), ((0, Some(0)), true));
 }

@@ -132,7 +132,7 @@ pub fn as_completed_tells_how_many_are_left(bench: &Bench) {
     match ends.next() {
         Some(Err(error)) => {
             bench.ensure_equal(&(error.unfinished, error.total), &(2, 4), "unfinished and all");
-            bench.ensure_equal(&error.to_string(), &"2 (of 4) futures unfinished", "the text");
+            bench.ensure_equal(&error.to_string(), &"the wait timed out with 2 (of 4) futures unfinished", "the text");
         }
         other => bench.fail(format_args!("out of time: {other:?}")),
     }

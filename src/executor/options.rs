@@ -30,8 +30,10 @@ impl SubmitOptions {
         Self::default()
     }
 
-    /// A name for [`WorkerInfo`](crate::WorkerInfo), for `Debug`, and for the chain of a
-    /// [`Deadlock`](crate::TaskError::Deadlock).
+    /// A name for [`WorkerInfo`](crate::WorkerInfo), for `Debug`, for the error of a panic
+    /// ([`PanicReport::task`](crate::PanicReport)), and for the chain of a [`Deadlock`](crate::TaskError::Deadlock).
+    /// Errors that say no more than what they are, like [`Cancelled`](crate::TaskError::Cancelled), do not have it;
+    /// [`Future::name`](crate::Future::name) does.
     pub fn name(self, name: impl Into<String>) -> Self {
         SubmitOptions { name: Some(Arc::from(name.into())), ..self }
     }

@@ -329,13 +329,13 @@ impl Handle {
 
     fn shutdown(&self, how: &Shutdown) -> ShutdownReport {
         let pool = &self.pool;
-        let before = pool.stats().completed;
+        let before = pool.completed();
         pool.close();
         let mut cancelled = if how.cancel_pending { pool.cancel_queued() } else { 0 };
         let own = pool::is_worker_of(pool) || task::is_leaving(pool);
         let ended = how.wait && !own && pool.join(Deadline::after(how.limit()));
         cancelled += if how.cancel_pending { pool.take_cancelled_late() } else { 0 };
-        let finished = usize::try_from(pool.stats().completed.saturating_sub(before)).unwrap_or(usize::MAX);
+        let finished = usize::try_from(pool.completed().saturating_sub(before)).unwrap_or(usize::MAX);
         ShutdownReport { finished, cancelled, abandoned: if ended { 0 } else { pool.unfinished() }, killed: 0 }
     }
 }

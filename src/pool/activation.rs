@@ -1,6 +1,7 @@
 //! Seeing to it that somebody looks at the queues: waking sleepers, starting threads, and what happens where there is
 //! nobody to wake and no thread to be had.
 
+use super::config::Config;
 use super::queues::Local;
 use super::roster::Roster;
 use super::shared::Pool;
@@ -120,11 +121,21 @@ impl Pool {
                 // Whoever leaves its slot looks again afterwards.
                 return Activation::Settled;
             }
-            return Activation::Refused(format!("all {} threads that it may have wait", self.slots.len()).into());
+            return Activation::Refused(self.why_no_more().into());
         };
         let opening = self.open(&mut roster, slot);
         drop(roster);
         self.start(opening)
+    }
+
+    /// For who would need another thread.
+    fn why_no_more(&self) -> String {
+        let Config { max_workers, max_spares, .. } = &self.config;
+        format!(
+            "the pool has all the threads that it may have ({max_workers} by max_workers, {max_spares} by max_spares), \
+             and all of them wait: raise max_spares, or stack_size, so that waits have the room to run in place what \
+             they wait for"
+        )
     }
 
     /// Counts a thread that is about to be started in a slot that was just occupied.

@@ -31,7 +31,7 @@ impl Pool {
         {
             // Under the lock, so that nobody tells of the end before it is known what came before.
             let mut ending = self.ending.lock();
-            let completed = self.stats().completed;
+            let completed = self.completed();
             if self.crew.close() {
                 ending.completed_before = completed;
             }
@@ -75,7 +75,7 @@ impl Pool {
     /// What came of the closing so far: tasks that ran to an end since, and tasks that were cancelled for it.
     pub(crate) fn since_close(&self) -> (usize, usize) {
         let ending = self.ending.lock();
-        let completed = self.stats().completed;
+        let completed = self.completed();
         let finished = completed.saturating_sub(ending.completed_before);
         (usize::try_from(finished).unwrap_or(usize::MAX), ending.cancelled)
     }
@@ -235,12 +235,12 @@ impl Pool {
 
     /// What has not ended: queued and running.
     pub(crate) fn unfinished(&self) -> usize {
-        let queued = self.stats().queued;
+        let stats = self.stats();
         let roster = self.lock();
         let roll = self.crew.load();
         // A thread that has found a task is no searcher any more, and is one again only when the task's end is near.
         let busy = roll.threads().saturating_sub(roll.sleeping() + roll.searching() + roster.leaving);
         drop(roster);
-        queued + busy + self.suspended()
+        stats.queued + busy + stats.suspended
     }
 }

@@ -7,11 +7,6 @@ use crate::state::Stop;
 use crate::task::{CellRef, Home, Residence, Task};
 
 impl Pool {
-    /// How many futures wait to be woken.
-    pub(super) fn suspended(&self) -> usize {
-        self.residents.suspended()
-    }
-
     /// Why futures that are not ready end, if they do: set for good before the queues are emptied.
     pub(super) fn stops(&self) -> Option<Stop> {
         self.residents.closed()

@@ -1,6 +1,7 @@
 //! What a pool tells about itself.
 
 use super::shared::Pool;
+use super::slot::Slot;
 use std::time::Duration;
 
 /// What an executor has to do and who does it, at about one moment.
@@ -18,6 +19,8 @@ pub struct Stats {
     pub blocked: usize,
     /// Workers without a task.
     pub idle: usize,
+    /// Spawned futures that wait to be woken. They have begun, and have no worker.
+    pub suspended: usize,
     /// Tasks that have run to their end, by a panic too.
     pub completed: u64,
 }
@@ -55,10 +58,9 @@ pub enum WorkerState {
 impl Pool {
     pub(crate) fn stats(&self) -> Stats {
         let crew = self.crew.load();
-        let (mut completed, mut swept) = (0, self.swept_elsewhere());
+        let mut swept = self.swept_elsewhere();
         let (mut queued, mut mail, mut running) = (self.injector.len(), 0, 0);
         for slot in self.slots() {
-            completed += slot.completed();
             swept += slot.swept();
             queued += slot.stealer.len() + usize::from(!slot.woken.is_empty());
             mail += slot.mail_len();
@@ -71,13 +73,19 @@ impl Pool {
             running,
             blocked: self.lock().lent(),
             idle: crew.threads().saturating_sub(running),
-            completed,
+            suspended: self.residents.suspended(),
+            completed: self.completed(),
         }
+    }
+
+    /// Tasks that have run to their end.
+    pub(crate) fn completed(&self) -> u64 {
+        self.slots().map(Slot::completed).sum()
     }
 
     pub(crate) fn workers(&self) -> Vec<WorkerInfo> {
         let occupied = self.occupied_slots();
-        let describe = |(number, slot): (usize, &super::slot::Slot)| {
+        let describe = |(number, slot): (usize, &Slot)| {
             let age = slot.age();
             slot.now(|now| WorkerInfo {
                 slot: number,

@@ -128,7 +128,7 @@ impl<W: Work, X: Attached> TaskCell<W, W::Output, X> {
         let slot = unsafe { Self::slot_of(cell) }.get();
         // SAFETY: the runner owns the slot, which holds the job (access rule 2); it is read once.
         let work = header.slot_access.exclusive(|| unsafe { slot.cast::<W>().read() });
-        let outcome = contain(|| work.work()).map_err(panic::report);
+        let outcome = contain(|| work.work()).map_err(|payload| panic::report(payload, header.name()));
         // SAFETY: as above, and the job has left the slot.
         unsafe { Self::fill(cell, outcome) }
     }
@@ -154,11 +154,12 @@ impl<F: Future, X: Attached> TaskCell<F, F::Output, X> {
         let outcome = match polled {
             Ok(Poll::Pending) => return Ran::Suspended,
             Ok(Poll::Ready(value)) => Ok(value),
-            Err(payload) => Err(panic::report(payload)),
+            Err(payload) => Err(panic::report(payload, header.name())),
         };
         // What the future captured goes before its end is seen, as with a closure.
         // SAFETY: the runner owns the slot; the future is dropped once, in place.
-        let dropped = contain(|| unsafe { Self::drop_job(cell) }).map_err(panic::report);
+        let dropped = contain(|| unsafe { Self::drop_job(cell) });
+        let dropped = dropped.map_err(|payload| panic::report(payload, header.name()));
         let outcome = match (outcome, dropped) {
             (Ok(value), Err(error)) => {
                 drop_contained(value);

@@ -68,7 +68,8 @@ pub(super) fn holds(task: &Header, role: Role) -> bool {
     walk(|on_stack, on_role| (on_role == role && std::ptr::eq(on_stack, task)).then_some(())).is_some()
 }
 
-/// The keys of all that cannot come before this stack goes on: see `graph`.
+/// The keys of all that cannot come before this stack goes on, each once, since all the tasks of a deep stack hold up the
+/// end of one pool: see `graph`.
 pub(super) fn held() -> Vec<usize> {
     let mut keys = Vec::new();
     walk(|task, role| {
@@ -78,5 +79,24 @@ pub(super) fn held() -> Vec<usize> {
         keys.extend([task.settled_key(), task.owner().addr()]);
         None::<()>
     });
+    keys.sort_unstable();
+    keys.dedup();
     keys
+}
+
+#[cfg(all(test, not(concurrent_futures_loom)))]
+mod tests {
+    use super::*;
+    use crate::task::promise;
+
+    /// A list that names a pool once for every task on the stack makes deep nesting quadratic.
+    #[test]
+    fn what_a_stack_holds_up_is_listed_once() {
+        let ((_first, one), (_second, two)) = (promise::<()>(), promise::<()>());
+        let (one, two) = (one.header(), two.header());
+        let keys = within(one, Role::Running, || within(two, Role::Running, || within(one, Role::Notifying, held)));
+        let mut expected = vec![one.end_key(), one.settled_key(), two.end_key(), two.settled_key(), one.owner().addr()];
+        expected.sort_unstable();
+        assert_eq!(keys, expected, "both have the same owner");
+    }
 }

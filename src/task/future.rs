@@ -391,7 +391,7 @@ where
             panic::forget_noted();
             taken.map_err(|error| match contain(move || error.into()) {
                 Ok(error) => TaskError::Failed(Arc::from(error)),
-                Err(payload) => panic::report(payload),
+                Err(payload) => panic::report(payload, source.name()),
             })
         }
         Err(TaskError::Cancelled) if source.snapshot().is_cancelled() => {

@@ -60,11 +60,12 @@ pub(super) fn forget_noted() {
     }
 }
 
-/// Turns a caught payload into the task's error. A payload whose own `Drop` panics does no harm.
-pub(crate) fn report(payload: Payload) -> TaskError {
+/// Turns a caught payload into the error of the task of that name. A payload whose own `Drop` panics does no harm.
+pub(crate) fn report(payload: Payload, name: Option<&str>) -> TaskError {
     let noted = LAST.try_with(|last| last.try_borrow_mut().ok().and_then(|mut last| last.take())).ok().flatten();
     let (location, backtrace) = noted.map_or((None, None), |noted| (noted.location, noted.backtrace));
-    TaskError::Panicked(Arc::new(PanicReport { message: text(payload), location, backtrace }))
+    let task = name.map(str::to_owned);
+    TaskError::Panicked(Arc::new(PanicReport { task, message: text(payload), location, backtrace }))
 }
 
 /// What a payload says.

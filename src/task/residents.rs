@@ -63,7 +63,8 @@ impl Residents {
 
     /// How many wait to be woken.
     pub(crate) fn suspended(&self) -> usize {
-        self.living().filter(|task| is_suspended(task)).count()
+        let waiting = |shard: &Mutex<Shard>| shard.lock().tasks.iter().filter(|(_, task)| task.is_suspended()).count();
+        self.shards.iter().map(waiting).sum()
     }
 
     /// Why nobody may move in any more, if so.
@@ -90,6 +91,12 @@ impl Residents {
 }
 
 impl Resident {
+    /// Only under the lock of its entry.
+    fn is_suspended(&self) -> bool {
+        // SAFETY: the cell is allocated while its entry is there; the caller holds the entry's lock.
+        is_suspended(unsafe { self.0.as_ref() })
+    }
+
     fn upgrade(&self) -> Option<CellRef> {
         // SAFETY: the cell is allocated while its entry is there; the caller holds the entry's lock.
         let header = unsafe { self.0.as_ref() };

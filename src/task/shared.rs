@@ -2,10 +2,11 @@
 #![expect(unsafe_code, reason = "lends the value by the access rules")]
 
 use super::blocking::{self, Until};
+use super::callback::Outcome;
 use super::cell::value;
-use super::future::{self, Future, FutureId};
+use super::future::{self, CancelOutcome, Future, FutureId};
 use super::waiters::OWN;
-use crate::error::TaskError;
+use crate::error::{TaskError, WaitTimedOut};
 use crate::sync::{Deadline, Mutex, global};
 use std::fmt;
 use std::marker::PhantomData;
@@ -87,6 +88,32 @@ impl<T> SharedFuture<T> {
         }
     }
 
+    /// What there is now: `None` while the task has not ended. Never blocks.
+    ///
+    /// # Errors
+    /// As [`result`](SharedFuture::result), but for those of a wait.
+    ///
+    /// # Examples
+    /// ```
+    /// let (promise, future) = concurrent_futures::promise();
+    /// let shared = future.shared();
+    /// assert!(shared.try_result().is_none());
+    /// promise.set_result(7).unwrap();
+    /// assert_eq!(shared.try_result().unwrap()?, &7);
+    /// # Ok::<(), concurrent_futures::TaskError>(())
+    /// ```
+    pub fn try_result(&self) -> Option<Result<&T, TaskError>> {
+        self.look()
+    }
+
+    /// As [`Future::exception`]: waits for the end and says what went wrong, `None` where there is, or was, a value.
+    ///
+    /// # Errors
+    /// [`WaitTimedOut`] if the limit came first, or if the wait would never have ended.
+    pub fn exception(&self, timeout: impl Into<Option<Duration>>) -> Result<Option<TaskError>, WaitTimedOut> {
+        self.future.exception(timeout)
+    }
+
     /// Whether the task has ended, in whatever way.
     pub fn done(&self) -> bool {
         self.future.done()
@@ -102,9 +129,39 @@ impl<T> SharedFuture<T> {
         self.future.cancelled()
     }
 
-    /// As [`Future::cancel`].
+    /// As [`Future::cancel`]: for all clones.
     pub fn cancel(&self) -> bool {
         self.future.cancel()
+    }
+
+    /// As [`Future::request_cancel`]: for all clones.
+    pub fn request_cancel(&self) -> CancelOutcome {
+        self.future.request_cancel()
+    }
+
+    /// As [`Future::add_done_callback`], but for this: readers may have the value before `f` is called and while it is,
+    /// and `result` on the same future works inside.
+    ///
+    /// # Examples
+    /// ```
+    /// use std::sync::mpsc;
+    ///
+    /// let (promise, future) = concurrent_futures::promise();
+    /// let shared = future.shared();
+    /// let (sender, receiver) = mpsc::channel();
+    /// shared.add_done_callback(move |outcome| sender.send(outcome.cloned().ok()).unwrap());
+    /// promise.set_result(7).unwrap();
+    /// assert_eq!(receiver.recv(), Ok(Some(7)));
+    /// assert_eq!(shared.result(None)?, &7);
+    /// # Ok::<(), concurrent_futures::TaskError>(())
+    /// ```
+    pub fn add_done_callback(&self, f: impl FnOnce(Outcome<'_, T>) + Send + 'static) {
+        self.future.add_done_callback(f);
+    }
+
+    /// The name that [`SubmitOptions::name`](crate::SubmitOptions::name) gave the task.
+    pub fn name(&self) -> Option<&str> {
+        self.future.name()
     }
 
     /// Which future this is: the same for all clones.

@@ -235,6 +235,11 @@ impl<W: Waitable> WaitSet<W> {
         self.members.iter_mut().enumerate().filter_map(|(index, member)| Some((index, member.take()?))).collect()
     }
 
+    /// Whether there is one that has ended and was not handed out.
+    pub(crate) fn has_ready(&self) -> bool {
+        !self.told.state.lock().ready.is_empty()
+    }
+
     /// The next that has ended, if there is one now.
     pub(crate) fn next_ready(&mut self) -> Option<(usize, W)> {
         let index = self.told.state.lock().ready.pop_front()?;

@@ -133,6 +133,32 @@ fn one_that_waits_is_neither_queued_nor_running() {
     assert_eq!(pool.stats().completed, 1);
 }
 
+/// As long as they wait, however they come to an end.
+#[test]
+fn those_that_wait_to_be_woken_are_counted() {
+    let _watchdog = watchdog();
+    let pool = pool(2);
+    assert_eq!(pool.spawn(async { SEVEN }).result(LONG).unwrap(), SEVEN);
+    assert_eq!(pool.stats().suspended, 0, "one that never had to wait");
+    let all: Vec<_> = (0..20).map(|_| Strings::new()).collect();
+    let futures: Vec<_> = all.iter().map(|strings| pool.spawn(strings.puppet())).collect();
+    eventually("all wait", || pool.stats().suspended == 20);
+    assert_eq!(pool.stats().running, 0, "and none has a worker");
+    assert!(futures[0].cancel() && futures[1].cancel());
+    assert_eq!(pool.stats().suspended, 18, "without those that were cancelled");
+    all[2].finish();
+    assert_eq!(futures[2].result(LONG).unwrap(), SEVEN);
+    eventually("without the one that is ready", || pool.stats().suspended == 17);
+    let held = [hold(&pool), hold(&pool)];
+    all[3].wake();
+    assert_eq!((pool.stats().suspended, pool.stats().queued), (16, 1), "without the one that is to be polled");
+    drop(held);
+    eventually("it waits again", || pool.stats().suspended == 17);
+    eventually("a shutdown leaves them", || pool.shutdown(Shutdown::no_wait()).abandoned == 17);
+    assert_eq!(pool.shutdown(Shutdown::wait().cancel_pending()).cancelled, 17);
+    assert_eq!(pool.stats().suspended, 0);
+}
+
 // ---------------------------------------------------------------------------------------------- bounded queues
 
 fn bounded(bound: usize) -> ThreadPoolExecutor {

@@ -3,7 +3,7 @@
 use crate::support::{Gate, eventually, watchdog};
 use crate::tools::{SEVEN, Strings, assert_cancelled, builder, pool, settle};
 use crate::torture::{Blast, LONG, LastGate, Ledger, scaled};
-use concurrent_futures::{Future, RejectReason, Shutdown, TaskError, ThreadPoolExecutor, promise, task};
+use concurrent_futures::{Future, RejectReason, SharedFuture, Shutdown, TaskError, ThreadPoolExecutor, promise, task};
 use futures::task::Spawn;
 use std::future::{Future as _, pending};
 use std::sync::Arc;
@@ -341,4 +341,17 @@ fn in_a_future_of_another_pool() {
     assert_eq!(closing.result(LONG).unwrap(), 0);
     assert_eq!(waited.try_result().unwrap().unwrap(), SEVEN);
     settle(&pool);
+}
+
+/// It would wait for ever, and so would the pool; both end where the pool is told to cancel what is left.
+#[test]
+fn a_future_that_awaits_itself_is_cancelled_with_its_pool() {
+    let _watchdog = watchdog();
+    let pool = builder(1).on_last_drop(Shutdown::wait().cancel_pending()).build().unwrap();
+    let (hand_over, own) = promise::<SharedFuture<()>>();
+    let future = pool.spawn(async move { own.await.unwrap().await.unwrap_or_default() }).shared();
+    hand_over.set_result(future.clone()).unwrap();
+    eventually("it waits for itself", || future.running() && pool.stats().suspended == 1 && pool.stats().queued == 0);
+    drop(pool);
+    assert!(future.cancelled());
 }

@@ -28,15 +28,17 @@ impl<T, R, F: Fn(T) -> R> Work for ChunkWork<T, F> {
         let mut values = Vec::with_capacity(self.items.len());
         let mut errors = VecDeque::new();
         for (place, item) in self.items.into_iter().enumerate() {
-            // The map may have been dropped, or have run out of time: what is left has not begun.
-            if task::cancel_requested() {
+            // The map may have been dropped, or have run out of time: what is left has not begun. The first has, with
+            // the task.
+            if place > 0 && task::cancel_requested() {
                 crate::sync::drop_contained(item);
                 errors.push_back((place, TaskError::Cancelled));
                 continue;
             }
             match contain(|| (self.f)(item)) {
                 Ok(value) => values.push(value),
-                Err(payload) => errors.push_back((place, task::panic_error(payload))),
+                // Items have no names.
+                Err(payload) => errors.push_back((place, task::panic_error(payload, None))),
             }
         }
         ChunkOutput { values, errors, elapsed: began.elapsed() }

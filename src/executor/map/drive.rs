@@ -2,14 +2,15 @@
 
 use super::Progress;
 use super::chunk::{ChunkOutput, ChunkResults};
-use super::runner::{Pending, Runner};
-use crate::error::TaskError;
+use super::flight::{Chunk, Flight};
+use super::runner::Runner;
+use crate::error::{RejectReason, TaskError};
 use crate::sync::{Deadline, Payload, contain};
 use crate::task::{self, Bell, Future, Need, Sealed as _, WaitSet};
 use std::collections::VecDeque;
 use std::iter::Empty;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Chunks in flight for each worker, where no window is asked for.
 const CHUNKS_PER_WORKER: usize = 4;
@@ -17,6 +18,9 @@ const CHUNKS_PER_WORKER: usize = 4;
 const MOST_WORKERS: usize = 1024;
 /// How long an automatic chunk should take: long beside the cost of a task, short beside a person's patience.
 const CHUNK_TIME: Duration = Duration::from_micros(200);
+/// For how long a `next` goes on filling the window while there is something to hand out. Far more than it takes, unless
+/// the input is slow.
+const PATIENCE: Duration = Duration::from_millis(1);
 /// The longest automatic chunk; bounds what a sudden change of item time can do.
 const MOST_AUTOMATIC: usize = 8192;
 
@@ -76,55 +80,6 @@ impl<R> Course<'_, R> {
     }
 }
 
-/// A chunk and its number of items.
-struct Chunk<'e, R> {
-    pending: Box<dyn Pending<R> + 'e>,
-    items: usize,
-}
-
-impl<R> task::Sealed for Chunk<'_, R> {
-    fn target(&self) -> task::Target<'_> {
-        self.pending.target()
-    }
-}
-
-/// Chunks that were submitted and not yet received.
-enum Flight<'e, R> {
-    Ordered(VecDeque<Chunk<'e, R>>),
-    Unordered(WaitSet<Chunk<'e, R>>),
-}
-
-impl<'e, R> Flight<'e, R> {
-    fn len(&self) -> usize {
-        match self {
-            Flight::Ordered(chunks) => chunks.len(),
-            Flight::Unordered(chunks) => chunks.unfinished(),
-        }
-    }
-
-    /// The last first: what is at the front may be running, and the rest should not follow it.
-    fn for_each_from_last(&self, f: impl FnMut(&Chunk<'e, R>)) {
-        match self {
-            Flight::Ordered(chunks) => chunks.iter().rev().for_each(f),
-            Flight::Unordered(chunks) => chunks.rest().for_each(f),
-        }
-    }
-
-    fn push(&mut self, chunk: Chunk<'e, R>) {
-        match self {
-            Flight::Ordered(chunks) => chunks.push_back(chunk),
-            Flight::Unordered(chunks) => chunks.push(chunk),
-        }
-    }
-}
-
-/// Whoever lets go of a map lets go of what has not begun.
-impl<R> Drop for Flight<'_, R> {
-    fn drop(&mut self) {
-        self.for_each_from_last(|chunk| chunk.pending.stop());
-    }
-}
-
 impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
     pub(super) fn new(runner: Box<dyn Runner<'e, I::Item, R> + 'e>, input: I) -> Self {
         let total = match input.size_hint() {
@@ -137,7 +92,7 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
     /// The clock starts, and the window is filled.
     pub(super) fn start(&mut self) {
         self.begin();
-        self.top_up();
+        self.top_up(|_| false);
     }
 
     fn begin(&mut self) -> Deadline {
@@ -158,8 +113,22 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
     }
 
     pub(super) fn into_futures(mut self) -> Vec<Future<R>> {
+        let deadline = self.begin();
         let limit = self.options.item_timeout;
-        self.input.take().into_iter().flatten().map(|item| self.runner.submit_one(item, limit)).collect()
+        let mut futures = Vec::new();
+        let Some(mut input) = self.input.take() else {
+            return futures;
+        };
+        loop {
+            if deadline.is_past() && self.total != Some(futures.len()) {
+                futures.push(Future::failed_any(TaskError::DeadlineExceeded));
+                return futures;
+            }
+            match input.next() {
+                Some(item) => futures.push(self.runner.submit_one(item, limit)),
+                None => return futures,
+            }
+        }
     }
 
     // ------------------------------------------------------------------------------------------ pulling
@@ -190,29 +159,58 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
         }
     }
 
-    /// Pulls and submits while the window has room for a whole chunk. A panic of the input is kept for the next `next`.
-    fn top_up(&mut self) {
+    /// Pulls and submits while the window has room for a whole chunk: at least one, and after that until it takes long
+    /// while there is something to hand out; `true` if that was why it ended. A panic of the input is kept for the next
+    /// `next`.
+    fn top_up(&mut self, has_something: impl Fn(&Self) -> bool) -> bool {
         let filled = contain(|| {
+            let mut began = None;
             loop {
                 let room = self.room();
-                if room < self.chunksize() || !self.submit_chunk(room) {
-                    return;
+                if room < self.chunksize() {
+                    return false;
+                }
+                match began {
+                    None => began = Some(Instant::now()),
+                    Some(began) if has_something(self) && began.elapsed() >= PATIENCE => return true,
+                    Some(_) => {}
+                }
+                if !self.submit_chunk(room) {
+                    return false;
                 }
             }
         });
-        if let Err(payload) = filled {
+        filled.unwrap_or_else(|payload| {
             self.input = None;
             self.course.panicked = Some(payload);
-        }
+            false
+        })
     }
 
-    /// `false`: the input is at its end.
+    /// `false`: the input is at its end, or the time is up.
     fn submit_chunk(&mut self, most: usize) -> bool {
         let size = self.chunksize().min(most);
+        let deadline = self.begin();
         let Some(input) = &mut self.input else {
             return false;
         };
-        let items: Vec<I::Item> = input.by_ref().take(size).collect();
+        let mut late = false;
+        let items: Vec<I::Item> = if deadline.is_never() {
+            input.by_ref().take(size).collect()
+        } else {
+            // The clock is looked at between any two, because each may take its time.
+            let in_time = || {
+                late = deadline.is_past();
+                if late { None } else { input.next() }
+            };
+            std::iter::from_fn(in_time).take(size).collect()
+        };
+        let pulled = self.course.handed_out + self.course.ahead + items.len();
+        if late && self.total != Some(pulled) {
+            // What was pulled for this chunk has not begun, and never will.
+            self.expire();
+            return false;
+        }
         if items.len() < size {
             // Iterators need not stay at their end, but a map does.
             self.input = None;
@@ -222,7 +220,7 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
         }
         self.course.ahead += items.len();
         let count = items.len();
-        let pending = self.runner.submit(items, self.options.item_timeout);
+        let pending = self.runner.submit(items, self.options.item_timeout, deadline.remaining());
         self.course.flight.push(Chunk { pending, items: count });
         self.input.is_some()
     }
@@ -237,23 +235,21 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
         if self.course.ended {
             return Poll::Ready(None);
         }
-        let first = self.course.deadline.is_none();
         let deadline = self.begin();
-        if first {
-            self.top_up();
-        }
-        if let Some(payload) = self.course.panicked.take() {
-            self.end();
-            payload.resume();
-        }
+        self.pass_on_panic();
         if deadline.is_past() {
             self.expire();
         }
+        let mut is_input_slow = false;
         let item = loop {
             if let Some(item) = self.course.current.as_mut().and_then(Iterator::next) {
                 break item;
             }
             self.course.current = None;
+            if !self.course.flight.has_ready() {
+                is_input_slow = self.top_up(|drive| drive.course.flight.has_ready());
+                self.pass_on_panic();
+            }
             if self.course.flight.len() == 0 {
                 let cut_short = self.course.cut_short;
                 self.end();
@@ -269,11 +265,21 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
         };
         self.course.ahead -= 1;
         self.course.handed_out += 1;
-        self.top_up();
+        if !is_input_slow {
+            self.top_up(|_| true);
+        }
         if let Some(progress) = &mut self.options.progress {
             progress(Progress { done: self.course.handed_out, total: self.total });
         }
         Poll::Ready(Some(item))
+    }
+
+    /// What the input's panic left goes to the caller, once.
+    fn pass_on_panic(&mut self) {
+        if let Some(payload) = self.course.panicked.take() {
+            self.end();
+            payload.resume();
+        }
     }
 
     /// The time is up: nothing is pulled any more, and what has not begun never will. What is ready is still handed
@@ -350,8 +356,9 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
                 self.learn(&output, chunk.items);
                 Ok(ChunkResults::new(output.values, output.errors))
             }
-            Err(TaskError::Cancelled) if self.course.expired => {
+            Err(TaskError::Cancelled | TaskError::Rejected(RejectReason::QueueFull)) if deadline.is_past() => {
                 // One that had not begun in time. Without an order, others may still be ready.
+                self.expire();
                 self.course.cut_short = true;
                 if self.options.unordered {
                     Ok(ChunkResults::failed(0, &TaskError::Cancelled))
@@ -398,6 +405,22 @@ impl<I: Iterator, R: Send> Iterator for Drive<'_, I, R> {
             Poll::Ready(item) => item,
             Poll::Pending => unreachable!("what is received here is waited for"),
         }
+    }
+
+    /// What has not been handed out; with a time limit it may all be one error.
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        if self.course.ended || self.course.panicked.is_some() {
+            return (0, Some(0));
+        }
+        let (low, high) = self.input.as_ref().map_or((0, Some(0)), I::size_hint);
+        let pulled = self.course.ahead + usize::from(self.course.cut_short);
+        let low = low.saturating_add(pulled);
+        if self.options.timeout.is_none() {
+            return (low, high.and_then(|high| high.checked_add(pulled)));
+        }
+        // Once the time is up nobody finds out whether an input of unknown length was at its end: there is an error.
+        let an_error = usize::from(self.input.is_some() && self.total.is_none());
+        (low.min(1), high.and_then(|high| high.max(an_error).checked_add(pulled)))
     }
 }
 

@@ -1,10 +1,11 @@
 //! A function over many inputs: options first, then iterate.
 //!
-//! `mod.rs` and `stream` have what people hold, `drive` what happens between two `next`s, `chunk` what is run as one
-//! task, `runner` how a chunk gets to an engine.
+//! `mod.rs` and `stream` have what people hold, `drive` what happens between two `next`s, `flight` what is under way,
+//! `chunk` what is run as one task, `runner` how a chunk gets to an engine.
 
 mod chunk;
 mod drive;
+mod flight;
 mod runner;
 mod stream;
 
@@ -30,6 +31,16 @@ use std::time::Duration;
 /// It is lazy with a strict window: nothing is pulled from the input before the first `next`, and then never more than
 /// [`buffersize`](Map::buffersize) inputs ahead, so that endless inputs work. [`eager`](Map::eager) is Python's way,
 /// which submits everything at once. `std::iter::zip` and a closure of a tuple make the form with several inputs.
+///
+/// Where pulling takes long, a `next` hands out what is there before it fills the rest of the window: an input that is
+/// slow itself keeps a result waiting while one chunk is pulled, and not while a whole window is.
+///
+/// An executor that is shut down, or broken, while a map is under way gives an error for each item that is left: with an
+/// endless input, an endless series of [`Rejected`](TaskError::Rejected) or [`Broken`](TaskError::Broken). A loop that
+/// skips errors should end at those.
+///
+/// `size_hint` is what has not been handed out, as far as the input knows. A map with a [`timeout`](Map::timeout) may
+/// end early, so that its lower bound is at most 1.
 ///
 /// # Panics
 /// `next` does where the input iterator does, once; after that the map is at its end.
@@ -105,8 +116,13 @@ impl<'e, I: Iterator, R: Send> Map<'e, I, R> {
 
     /// Limits the whole map, from the first `next` (or `start`, `eager`) on. After it the results that are there are
     /// still handed out (in order: up to the first that is not), then one [`TaskError::TimedOut`], and then the end for
-    /// ever; what has not begun is cancelled. An input that is slow itself is not interrupted: the limit is looked at
-    /// between two `next`s, each of which fills the window.
+    /// ever; what has not begun is cancelled.
+    ///
+    /// The clock is looked at before each input that is pulled. An input that is slow itself is not interrupted, and so
+    /// can delay the end by the one pull that is under way; what was pulled for a chunk that is not full by then is
+    /// dropped. A limit of zero pulls nothing: there is one `TimedOut`, or the end where the input is known to be empty.
+    ///
+    /// [`into_futures`](Map::into_futures) has no end to delay: it is the pulling that is limited there.
     pub fn timeout(mut self, limit: impl Into<Option<Duration>>) -> Self {
         self.drive.options.timeout = limit.into();
         self
@@ -115,7 +131,8 @@ impl<'e, I: Iterator, R: Send> Map<'e, I, R> {
     /// Limits the run time of each item, which is then a task of its own.
     ///
     /// A running thread cannot be stopped: there the limit sets the item's cancel token
-    /// ([`task::cancel_requested`](crate::task::cancel_requested)), and its outcome is then its own.
+    /// ([`task::cancel_requested`](crate::task::cancel_requested)), and its outcome is then its own. So a limit of zero
+    /// keeps no item from being run: its token is set from about its beginning on.
     pub fn item_timeout(mut self, limit: Duration) -> Self {
         self.drive.options.item_timeout = Some(limit);
         self
@@ -176,8 +193,11 @@ impl<'e, I: Iterator, R: Send> Map<'e, I, R> {
         MapIter { items: Box::new(self.drive.without_input()) }
     }
 
-    /// Submits every item as a task of its own, and gives their futures, in the order of the inputs. Limits and
-    /// options, but for [`item_timeout`](Map::item_timeout), have no meaning there.
+    /// Submits every item as a task of its own, and gives their futures, in the order of the inputs. Options other than
+    /// limits have no meaning there.
+    ///
+    /// A [`timeout`](Map::timeout) limits the pulling, and neither the tasks nor the waits for them: once it is past,
+    /// one last future that has failed with [`TaskError::DeadlineExceeded`] stands for the inputs that were not pulled.
     pub fn into_futures(self) -> Vec<Future<R>> {
         self.drive.into_futures()
     }
@@ -206,6 +226,10 @@ impl<I: Iterator, R: Send> Iterator for Map<'_, I, R> {
     fn next(&mut self) -> Option<Self::Item> {
         self.drive.next()
     }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.drive.size_hint()
+    }
 }
 
 impl<I: Iterator, R: Send> FusedIterator for Map<'_, I, R> {}
@@ -227,6 +251,10 @@ impl<R> Iterator for MapIter<'_, R> {
 
     fn next(&mut self) -> Option<Self::Item> {
         self.items.next()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.items.size_hint()
     }
 }
 

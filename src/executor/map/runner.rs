@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) trait Runner<'e, T, R>: Send {
-    /// Runs the items as one task.
-    fn submit(&self, items: Vec<T>, limit: Option<Duration>) -> Box<dyn Pending<R> + 'e>;
+    /// Runs the items as one task. `room`: how long to wait for room in a bounded queue.
+    fn submit(&self, items: Vec<T>, limit: Option<Duration>, room: Option<Duration>) -> Box<dyn Pending<R> + 'e>;
 
     /// Runs one item as a task whose future is given away.
     fn submit_one(&self, item: T, limit: Option<Duration>) -> Future<R>;
@@ -40,13 +40,13 @@ impl<'e, F> ClosureRunner<'e, F> {
         ClosureRunner { engine, f: Arc::new(f), portable }
     }
 
-    fn give<W: Work>(&self, work: W, limit: Option<Duration>) -> Future<W::Output> {
+    fn give<W: Work>(&self, work: W, limit: Option<Duration>, room: Option<Duration>) -> Future<W::Output> {
         let extras = match (self.engine.extras(), limit) {
             (None, None) => None,
             (extras, run_limit) => Some(Extras { run_limit, ..extras.unwrap_or_default() }),
         };
         let (task, future) = engine::make(work, extras, self.portable);
-        engine::give(&*self.engine, task, future, None)
+        engine::give(&*self.engine, task, future, room)
     }
 }
 
@@ -66,12 +66,12 @@ where
     R: Send + 'e,
     F: Fn(T) -> R + Send + Sync + 'e,
 {
-    fn submit(&self, items: Vec<T>, limit: Option<Duration>) -> Box<dyn Pending<R> + 'e> {
-        Box::new(self.give(ChunkWork { items, f: Arc::clone(&self.f) }, limit))
+    fn submit(&self, items: Vec<T>, limit: Option<Duration>, room: Option<Duration>) -> Box<dyn Pending<R> + 'e> {
+        Box::new(self.give(ChunkWork { items, f: Arc::clone(&self.f) }, limit, room))
     }
 
     fn submit_one(&self, item: T, limit: Option<Duration>) -> Future<R> {
-        self.give(OneItem(item, Arc::clone(&self.f)), limit)
+        self.give(OneItem(item, Arc::clone(&self.f)), limit, None)
     }
 
     fn max_workers(&self) -> usize {
@@ -97,8 +97,8 @@ where
     R: Send + 'e,
     E: Into<Box<dyn Error + Send + Sync>> + Send + 'e,
 {
-    fn submit(&self, items: Vec<T>, limit: Option<Duration>) -> Box<dyn Pending<R> + 'e> {
-        Box::new(FalliblePending(self.0.submit(items, limit)))
+    fn submit(&self, items: Vec<T>, limit: Option<Duration>, room: Option<Duration>) -> Box<dyn Pending<R> + 'e> {
+        Box::new(FalliblePending(self.0.submit(items, limit, room)))
     }
 
     fn submit_one(&self, item: T, limit: Option<Duration>) -> Future<R> {

@@ -31,6 +31,10 @@ impl<I: Iterator, R: Send> Stream for MapStream<'_, I, R> {
         let MapStream { drive, bell } = self.get_mut();
         drive.poll_next(cx, bell)
     }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.drive.size_hint()
+    }
 }
 
 impl<I: Iterator, R: Send> FusedStream for MapStream<'_, I, R> {

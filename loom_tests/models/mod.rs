@@ -13,6 +13,7 @@ mod pool;
 mod scope;
 mod spawned;
 mod wait;
+mod wait_list;
 mod wakers;
 
 use crate::task::{CellRef, Future, NewCell, Task, Work};

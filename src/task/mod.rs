@@ -15,7 +15,8 @@
 // One allocation holds everything (`cell`). `header` is the part that is the same for every job, `waiters` who wants
 // to know of the end, `run` what happens from the first step of a job to the last callback. On these stand the
 // handles: `future`, `shared`, `promise`, `erased` (the executor's end), and the waits for many: `wait`,
-// `as_completed`. What a *thread* does while it waits is a hook that the pool fills in (`blocking`).
+// `as_completed`. What a *thread* does while it waits is a hook that the pool fills in (`blocking`). `wait_list` is the
+// line in which threads and futures wait for what is no task: items, room, permits.
 
 mod as_completed;
 mod bell;
@@ -40,6 +41,7 @@ mod shared;
 mod spawned;
 mod timer;
 mod wait;
+mod wait_list;
 mod wait_set;
 mod waiters;
 mod yielding;
@@ -61,6 +63,7 @@ pub use self::{
     wait_set::Waitable,
 };
 
+pub(crate) use wait_list::{Site, WaitList, Waiting, Wakes};
 pub(crate) use wait_set::WaitSet;
 pub(crate) use wait_set::sealed::{Sealed, Target};
 

@@ -10,6 +10,7 @@
 //! * [`Map`] is a function over many inputs: in order or not, in chunks, with limits.
 //! * [`Scope`] is for tasks that borrow, [`Guard`] and [`Shutdown`] for the end.
 //! * [`call!`] and [`task!`] make jobs that could run in another process; they refuse hidden captures.
+//! * [`threading`] has threads that are waited for at the end of the process, and what threads and futures wait on.
 //! * [`mod@task`] is what a running task can ask about itself, [`blocking`] what it says before it blocks.
 //!
 //! Whatever goes wrong is a [`TaskError`].
@@ -27,6 +28,7 @@ mod pool;
 mod state;
 mod sync;
 pub mod task;
+pub mod threading;
 mod wire;
 
 #[cfg(all(test, concurrent_futures_loom))]

@@ -21,8 +21,8 @@ mod deadline;
 mod signal;
 
 pub(crate) use chosen::{
-    Access, AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Condvar, JoinHandle, Mutex, MutexGuard, Thread, fence,
-    global, spawn_thread, spin_hint, thread_local,
+    Access, AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Condvar, JoinHandle, Mutex, MutexGuard, Thread, const_fn,
+    fence, global, spawn_thread, spin_hint, thread_local,
 };
 pub(crate) use contain::{Payload, contain, drop_contained};
 pub(crate) use deadline::Deadline;

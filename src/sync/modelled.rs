@@ -126,6 +126,13 @@ macro_rules! thread_local_ {
 }
 pub(crate) use thread_local_ as thread_local;
 
+macro_rules! const_fn {
+    ($(#[$attr:meta])* $vis:vis fn $($rest:tt)*) => {
+        $(#[$attr])* $vis fn $($rest)*
+    };
+}
+pub(crate) use const_fn;
+
 macro_rules! global {
     (static $name:ident: $t:ty = $init:expr) => {
         ::loom::lazy_static! { static ref $name: $t = $init; }

@@ -140,6 +140,14 @@ macro_rules! thread_local_ {
 }
 pub(crate) use thread_local_ as thread_local;
 
+/// A function that statics can be made with; not under loom, whose locks have to be made within a model.
+macro_rules! const_fn {
+    ($(#[$attr:meta])* $vis:vis fn $($rest:tt)*) => {
+        $(#[$attr])* $vis const fn $($rest)*
+    };
+}
+pub(crate) use const_fn;
+
 macro_rules! global {
     (static $name:ident: $t:ty = $init:expr) => {
         static $name: $t = $init;

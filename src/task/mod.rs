@@ -76,7 +76,8 @@ pub(crate) use extras::{Extras, Watcher};
 pub(crate) use future::{leave_waker, request_cancel};
 pub(crate) use handoff::Handoff;
 pub(crate) use header::{CellRef, Header, Owner};
-pub(crate) use panic::{report as panic_error, text as panic_text};
+pub(crate) use panic::{describe as panic_report, report as panic_error, text as panic_text};
+pub(crate) use promise::{Standing, named_promise};
 pub(crate) use residents::Residents;
 #[cfg(all(test, concurrent_futures_loom))]
 pub(crate) use run::Anybody;

@@ -205,7 +205,8 @@ where
     presence::begin(thread);
     before();
     let outcome = match course.begin() {
-        Some([value, end]) => Some(value.run(|| end.run(|| call(thread, function)))),
+        // The value's is the one that is asked for what the running task is.
+        Some([value, end]) => Some(end.run(|| value.run(|| call(thread, function)))),
         None => {
             drop_contained(function);
             None

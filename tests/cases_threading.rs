@@ -536,7 +536,9 @@ fn a_cancelled_timer_calls_nothing_and_ends_at_once() {
 #[test]
 fn a_name_of_any_length_and_script_will_do() {
     let _watchdog = watchdog();
-    for name in ["x", "a name that is longer than what the system keeps", "übergroße Straße", "日本語の名前です", "🦀🦀🦀🦀🦀"] {
+    for name in
+        ["x", "a name that is longer than what the system keeps", "übergroße Straße", "日本語の名前です", "🦀🦀🦀🦀🦀"]
+    {
         let thread = Thread::new(|| (current().name().to_owned(), shown())).name(name).start().unwrap();
         let (own, shown) = thread.join(None).unwrap();
         assert!(own == name && thread.name() == name);

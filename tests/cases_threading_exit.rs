@@ -13,10 +13,10 @@
 mod child;
 
 use child::{Ended, say};
-use concurrent_futures::{TaskError, ThreadPoolExecutor};
 use concurrent_futures::threading::{
     Condition, Event, Lock, Thread, ThreadHandle, active_count, current, enumerate, main_thread,
 };
+use concurrent_futures::{TaskError, ThreadPoolExecutor};
 use std::cell::RefCell;
 use std::process::{ExitCode, abort, exit};
 use std::sync::OnceLock;

@@ -12,6 +12,7 @@ mod nested;
 mod pool;
 mod scope;
 mod spawned;
+mod threading;
 mod wait;
 mod wait_list;
 mod wakers;

@@ -98,11 +98,7 @@ impl<F> fmt::Debug for Thread<F> {
 
 impl Setup {
     /// Starts a thread that calls `before`, and then `function` unless its future was cancelled meanwhile.
-    pub(super) fn start<F, T>(
-        self,
-        before: impl FnOnce() + Send + 'static,
-        function: F,
-    ) -> io::Result<ThreadHandle<T>>
+    pub(super) fn start<F, T>(self, before: impl FnOnce() + Send + 'static, function: F) -> io::Result<ThreadHandle<T>>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,

@@ -78,7 +78,10 @@ impl<F> Timer<F> {
 
 impl<F> fmt::Debug for Timer<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Timer").field("interval", &self.interval).field("name", &self.setup.name).finish_non_exhaustive()
+        f.debug_struct("Timer")
+            .field("interval", &self.interval)
+            .field("name", &self.setup.name)
+            .finish_non_exhaustive()
     }
 }
 

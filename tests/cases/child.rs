@@ -60,8 +60,7 @@ pub(crate) fn run_as(name: &str) -> Ended {
 
 /// Waits for the end, but not for ever. What it said, and all of its output.
 fn watch(name: &str, command: &mut Command) -> (Ended, String) {
-    let mut child =
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let began = Instant::now();
     let status = loop {
         if let Some(status) = child.try_wait().unwrap() {

@@ -17,6 +17,15 @@ pub(crate) fn spin_hint(_round: &mut u32) {
     loom::thread::yield_now();
 }
 
+/// As a spin.
+pub(crate) fn nap() {
+    loom::thread::yield_now();
+}
+
+pub(crate) fn processors() -> usize {
+    2
+}
+
 #[derive(Debug)]
 pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
 

@@ -28,6 +28,17 @@ pub(crate) fn spin_hint(round: &mut u32) {
     *round = round.saturating_add(1);
 }
 
+/// Sleeps for a moment, so that also a thread of lower priority gets on.
+pub(crate) fn nap() {
+    std::thread::sleep(std::time::Duration::from_micros(100));
+}
+
+/// How many threads can run at once; asked once, because the answer is looked for in files.
+pub(crate) fn processors() -> usize {
+    static COUNT: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+    *COUNT.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
+}
+
 /// A lock without poisoning: no user code runs while one of the crate's locks is held, so there is nothing to report.
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(std::sync::Mutex<T>);

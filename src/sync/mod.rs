@@ -24,11 +24,11 @@ mod signal;
 
 pub(crate) use chosen::{
     Access, AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Condvar, JoinHandle, Mutex, MutexGuard, Thread, fence,
-    global, nap, processors, spawn_thread, spin_hint, thread_local,
+    give_way, global, nap, processors, spawn_thread, spin_hint, thread_local,
 };
 pub(crate) use contain::{Payload, contain, drop_contained};
 pub(crate) use deadline::Deadline;
-pub(crate) use latch::{Latch, LatchGuard};
+pub(crate) use latch::Latch;
 pub(crate) use patience::Patience;
 pub(crate) use signal::{Parker, Unparker};
 pub(crate) use std::sync::atomic::Ordering;

@@ -17,6 +17,11 @@ pub(crate) fn spin_hint(_round: &mut u32) {
     loom::thread::yield_now();
 }
 
+/// Lets another thread have the processor, if one wants it.
+pub(crate) fn give_way() {
+    loom::thread::yield_now();
+}
+
 /// As a spin.
 pub(crate) fn nap() {
     loom::thread::yield_now();

@@ -28,6 +28,11 @@ pub(crate) fn spin_hint(round: &mut u32) {
     *round = round.saturating_add(1);
 }
 
+/// Lets another thread have the processor, if one wants it.
+pub(crate) fn give_way() {
+    std::thread::yield_now();
+}
+
 /// Sleeps for a moment, so that also a thread of lower priority gets on.
 pub(crate) fn nap() {
     std::thread::sleep(std::time::Duration::from_micros(100));

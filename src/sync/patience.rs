@@ -1,9 +1,10 @@
 //! How long somebody looks again and again before it is worth sleeping.
 
-use super::{processors, spin_hint};
+use super::{give_way, processors, spin_hint};
 
-/// Rounds in which the processor is kept; the last of them are longer than a hand-over between two processors takes.
-const SPINS: u32 = 6;
+/// Rounds in which the processor is kept. Few, because where there are more threads than processors the one that is
+/// waited for may be waiting for this one's.
+const SPINS: u32 = 2;
 /// Rounds in which it is given to whoever wants it. What is waited for often comes then, and no thread has been woken.
 const YIELDS: u32 = 4;
 
@@ -25,7 +26,12 @@ impl Patience {
         if self.round == SPINS + YIELDS || cfg!(concurrent_futures_loom) {
             return false;
         }
-        spin_hint(&mut self.round);
+        if self.round < SPINS {
+            spin_hint(&mut self.round);
+        } else {
+            give_way();
+            self.round += 1;
+        }
         true
     }
 }

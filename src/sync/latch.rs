@@ -37,11 +37,16 @@ impl<T> Latch<T> {
 
     #[inline]
     pub(crate) fn lock(&self) -> LatchGuard<'_, T> {
-        // ORDERING: Acquire pairs with the Release in the guard's drop.
-        if self.taken.swap(true, Ordering::Acquire) {
+        if !self.take() {
             self.wait();
         }
         LatchGuard(self)
+    }
+
+    #[inline]
+    fn take(&self) -> bool {
+        // ORDERING: Acquire pairs with the Release in the guard's drop; a failure reads nothing that matters.
+        self.taken.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     #[cold]
@@ -53,8 +58,10 @@ impl<T> Latch<T> {
             } else {
                 nap();
             }
-            // ORDERING: Relaxed only spares the others the bus; the swap decides. Acquire as in `lock`.
-            if !self.taken.load(Ordering::Relaxed) && !self.taken.swap(true, Ordering::Acquire) {
+            // ORDERING: Relaxed only spares the others the bus; `take` decides. (Under loom a load may see an old value for
+            // ever, so there it is alone.)
+            let free = cfg!(concurrent_futures_loom) || !self.taken.load(Ordering::Relaxed);
+            if free && self.take() {
                 return;
             }
         }
@@ -91,7 +98,7 @@ impl<T> DerefMut for LatchGuard<'_, T> {
 impl<T> Drop for LatchGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        // ORDERING: Release pairs with the Acquire in `lock`: what was done under the latch comes before the next one.
+        // ORDERING: Release pairs with the Acquire in `take`: what was done under the latch comes before the next one.
         self.0.taken.store(false, Ordering::Release);
     }
 }

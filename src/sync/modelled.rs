@@ -50,6 +50,10 @@ impl<T: Default> Default for Mutex<T> {
     }
 }
 
+/// The lock that spins has a model of its own (`latch.rs`): spinning in every model would multiply what is explored, and
+/// shows nothing of them.
+pub(crate) type Latch<T> = Mutex<T>;
+
 #[derive(Debug)]
 pub(crate) struct Condvar(loom::sync::Condvar);
 

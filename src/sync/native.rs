@@ -1,6 +1,8 @@
 //! The sync layer over std, which is what ships.
 #![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "the one place that may name std's own")]
 
+pub(crate) use super::latch::Latch;
+
 use super::Deadline;
 use std::sync::PoisonError;
 

@@ -5,11 +5,11 @@
 //! * [`ThreadPoolExecutor`] runs closures on threads; [`InlineExecutor`] and [`ManualExecutor`] run them here, for
 //!   tests. Libraries take [`&dyn Executor`](Executor) and let their callers choose.
 //! * [`Future`] is what a submit gives; [`wait`] and [`as_completed`] are for many of them, [`SharedFuture`] is for
-//! many
-//!   readers, [`promise`] makes one by hand.
+//!   many readers, [`promise`] makes one by hand.
 //! * [`Map`] is a function over many inputs: in order or not, in chunks, with limits.
 //! * [`Scope`] is for tasks that borrow, [`Guard`] and [`Shutdown`] for the end.
 //! * [`call!`] and [`task!`] make jobs that could run in another process; they refuse hidden captures.
+//! * [`queue`] has Python's queues, for producers and consumers.
 //! * [`threading`] has threads that are waited for at the end of the process, and what threads and futures wait on.
 //! * [`mod@task`] is what a running task can ask about itself, [`blocking`] what it says before it blocks.
 //!
@@ -25,6 +25,7 @@ pub mod conformance;
 mod error;
 mod executor;
 mod pool;
+pub mod queue;
 mod state;
 mod sync;
 pub mod task;

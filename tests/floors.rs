@@ -17,6 +17,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("task", 2),
     ("pool", 3),
     ("executor", 4),
+    ("queue", 4),
     ("threading", 4),
     ("conformance", 5),
 ];

@@ -7,9 +7,11 @@
 #![expect(clippy::print_stdout, reason = "how much was explored is part of the result")]
 
 mod callbacks;
+mod latch;
 mod lifecycle;
 mod nested;
 mod pool;
+mod queue;
 mod scope;
 mod spawned;
 mod threading;

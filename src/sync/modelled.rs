@@ -17,6 +17,20 @@ pub(crate) fn spin_hint(_round: &mut u32) {
     loom::thread::yield_now();
 }
 
+/// Lets another thread have the processor, if one wants it.
+pub(crate) fn give_way() {
+    loom::thread::yield_now();
+}
+
+/// As a spin.
+pub(crate) fn nap() {
+    loom::thread::yield_now();
+}
+
+pub(crate) fn processors() -> usize {
+    2
+}
+
 #[derive(Debug)]
 pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
 
@@ -35,6 +49,10 @@ impl<T: Default> Default for Mutex<T> {
         Self::new(T::default())
     }
 }
+
+/// The lock that spins has a model of its own (`latch.rs`): spinning in every model would multiply what is explored, and
+/// shows nothing of them.
+pub(crate) type Latch<T> = Mutex<T>;
 
 #[derive(Debug)]
 pub(crate) struct Condvar(loom::sync::Condvar);

@@ -21,6 +21,9 @@
 //!    things to be had*. A notification adds a mark for each new thing, while there is anybody to mark; a success takes
 //!    one thing and at most one mark; a failure with a mark shows that there is nothing, so that no mark is needed.
 //!
+//! By rule 2 a mark may come from somebody who came earlier and left. Where it matters what has happened *since* one
+//! came, as for a barrier, the owner counts that in its state, and attempts compare the count.
+//!
 //! A marked future that nobody polls, and nobody drops, holds one thing up, as in every channel that can be awaited.
 
 mod list;

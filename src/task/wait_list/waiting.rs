@@ -1,7 +1,7 @@
 //! One who may have to wait in a line: as a thread that blocks, or as a future that is polled.
 
 use super::list::{Key, Sleeper, WaitList, Wakes};
-use crate::sync::{Deadline, Mutex, MutexGuard, Parker, drop_contained};
+use crate::sync::{Deadline, Mutex, MutexGuard, Parker, Patience, drop_contained};
 use crate::task::blocking::{self, Need, Pause};
 use std::task::{Context, Poll};
 
@@ -98,6 +98,9 @@ impl<'a, S> Waiting<'a, S> {
             let old = self.stay(&mut guard, Sleeper::Thread(parker.unparker()));
             drop(guard);
             drop(old);
+            // Often the wake comes while whoever waits would still be on its way to sleep.
+            let mut patience = Patience::new();
+            while !parker.is_woken() && patience.last() {}
             expired = !parker.park_until(deadline);
         }
     }

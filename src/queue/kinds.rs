@@ -314,7 +314,7 @@ queue! {
     /// `queue.PriorityQueue`, whose order among equals is by chance.
     ///
     /// For the largest first, put [`Reverse`](std::cmp::Reverse)`(item)`. Items are compared while the queue is locked:
-    /// `Ord` must not use the queue itself. If it panics, that goes on to the caller, and the queue is as it was before
+    /// `Ord` must not use the queue itself, and panics if it does. If it panics, that goes on to the caller, and the queue is as it was before
     /// the call; the item of a put is dropped then.
     ///
     /// # Examples

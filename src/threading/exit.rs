@@ -42,7 +42,7 @@ pub(super) extern "C" fn wait_for_threads() {
 fn wait() {
     let own = ident::current();
     registry::end_by(own);
-    // Before it is waited for, because others may wait for it.
+    // Others may wait for it. (Where `exit` drops thread-locals first, as glibc's does, it has left already.)
     registry::leave(own);
     if own == ident::MAIN {
         // It may never have asked who it is; whoever asks for it from now on learns that it is over.

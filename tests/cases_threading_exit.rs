@@ -104,11 +104,9 @@ fn main() -> ExitCode {
         println!("cases_threading_exit: Miri starts no programs");
         return ExitCode::SUCCESS;
     }
-    // As the harness does it, so that one of them can be asked for.
-    let wanted: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
-    let wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|word| name.contains(word.as_str()));
+    let Some(wanted) = wanted(std::env::args().skip(1)) else { return ExitCode::SUCCESS };
     let mut failed = 0;
-    for (name, _, expected) in PROGRAMS.iter().filter(|(name, ..)| wanted(name)) {
+    for (name, _, expected) in &wanted {
         let ended = child::run_as(name);
         let complaints = complaints(expected, &ended);
         let verdict = if complaints.is_empty() { "ok" } else { "FAILED" };
@@ -118,8 +116,26 @@ fn main() -> ExitCode {
             println!("    {}\n    {ended:?}", complaints.join("\n    "));
         }
     }
-    println!("{} programs, {failed} failed", PROGRAMS.len());
+    println!("{} of {} programs, {failed} failed", wanted.len(), PROGRAMS.len());
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Those whose names have one of the words in them, as with the harness, of whose options the others mean nothing here.
+/// `None`: it is only asked which tests there are.
+fn wanted(arguments: impl Iterator<Item = String>) -> Option<Vec<&'static Program>> {
+    let (mut words, mut skipped) = (Vec::new(), Vec::new());
+    let mut arguments = arguments.into_iter();
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--list" => return None,
+            "--skip" => skipped.extend(arguments.next()),
+            option if option.starts_with('-') => {}
+            _ => words.push(argument),
+        }
+    }
+    let has = |name: &str, words: &[String]| words.iter().any(|word| name.contains(word.as_str()));
+    let is_wanted = |name: &str| (words.is_empty() || has(name, &words)) && !has(name, &skipped);
+    Some(PROGRAMS.iter().filter(|(name, ..)| is_wanted(name)).collect())
 }
 
 fn complaints(expected: &Expected, ended: &Ended) -> Vec<String> {

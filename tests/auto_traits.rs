@@ -1,5 +1,6 @@
 //! What can go to which thread, and how large the handles are. Most of it is settled while this file is compiled.
 
+use concurrent_futures::queue::{GetError, Got, LifoQueue, PriorityQueue, PutError, Queue, SimpleQueue, TaskDoneError};
 use concurrent_futures::threading::{
     Barrier, BoundedSemaphore, Condition, Event, Local, Lock, LockGuard, Permit, RLock, RLockGuard, Semaphore, Thread,
     ThreadHandle, ThreadRef, TimerHandle,
@@ -122,6 +123,24 @@ fn executors_and_futures_are_usable_as_objects() -> Result<(), Box<dyn Error>> {
     let upcast: Arc<dyn Executor> = inline;
     assert_eq!(upcast.submit(task!([] => 3)).result(None)?, 3);
     Ok(())
+}
+
+#[test]
+fn queues_are_as_free_as_their_items_may_be_moved() {
+    assert_impl_all!(Queue<OnlySend>: Send, Sync, UnwindSafe, RefUnwindSafe);
+    assert_impl_all!(LifoQueue<OnlySend>: Send, Sync, UnwindSafe, RefUnwindSafe);
+    assert_impl_all!(PriorityQueue<String>: Send, Sync, UnwindSafe, RefUnwindSafe);
+    assert_impl_all!(SimpleQueue<OnlySend>: Send, Sync, UnwindSafe, RefUnwindSafe);
+    assert_impl_all!(Got<'static, OnlySend>: Send);
+    assert_impl_all!(Got<'static, OnlySync>: Sync);
+    assert_not_impl_any!(Queue<Neither>: Send, Sync);
+    assert_not_impl_any!(Queue<OnlySync>: Send, Sync);
+    assert_not_impl_any!(PriorityQueue<Neither>: Send, Sync);
+    assert_not_impl_any!(SimpleQueue<Neither>: Send, Sync);
+    assert_not_impl_any!(Got<'static, Neither>: Send, Sync);
+    assert_impl_all!(PutError<OnlySend>: Error, Send);
+    assert_impl_all!(GetError: Error, Send, Sync);
+    assert_impl_all!(TaskDoneError: Error, Send, Sync);
 }
 
 #[test]

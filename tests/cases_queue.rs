@@ -292,7 +292,7 @@ on_every_queue! {
             queue.shutdown(false);
             assert!(!queue.join(SHORT));
             drop(queue.get(None).unwrap());
-            joins.map(|join| assert!(join.result(None).unwrap()));
+            joins.into_iter().for_each(|join| assert!(join.result(None).unwrap()));
         });
     }
 
@@ -305,7 +305,7 @@ on_every_queue! {
             let joins = [(); 2].map(|()| scope.submit(|| queue.join(None)));
             until_blocked(&pool, 2);
             queue.shutdown(true);
-            joins.map(|join| assert!(join.result(None).unwrap()));
+            joins.into_iter().for_each(|join| assert!(join.result(None).unwrap()));
         });
     }
 
@@ -352,7 +352,7 @@ on_every_queue! {
             let getters = [(); 2].map(|()| scope.spawn(|| queue.get(None).unwrap().into_inner()));
             queue.shutdown(false);
             assert_eq!(getters.map(|getter| getter.join().unwrap()).iter().sum::<u32>(), 3);
-            joiners.map(|joiner| assert!(joiner.join().unwrap()));
+            joiners.into_iter().for_each(|joiner| assert!(joiner.join().unwrap()));
         });
     }
 
@@ -365,7 +365,7 @@ on_every_queue! {
                 let gets = [(); 2].map(|()| scope.submit(|| queue.get(None).map(|item| *item)));
                 until_blocked(&pool, 2);
                 queue.shutdown(immediate);
-                gets.map(|get| assert_eq!(get.result(None).unwrap(), Err(GetError::ShutDown)));
+                gets.into_iter().for_each(|get| assert_eq!(get.result(None).unwrap(), Err(GetError::ShutDown)));
             });
         }
     }
@@ -422,7 +422,7 @@ fn a_worker_lends_its_place_while_it_waits() {
             scope.submit(move || queue.put(item, None).unwrap())
         });
         assert_eq!(get.result(None).unwrap(), 3);
-        puts.map(|put| put.result(None).unwrap());
+        puts.into_iter().for_each(|put| put.result(None).unwrap());
         assert!(scope.submit(|| queue.join(None)).result(None).unwrap());
     });
     assert!(pool.shutdown(Shutdown::wait()).abandoned == 0);

@@ -27,7 +27,7 @@ fn everything_arrives_once(get: impl Fn(&SimpleQueue<Option<u64>>) -> Option<u64
         });
         let producers =
             [(); THREADS as usize].map(|()| scope.spawn(|| (0..EACH).for_each(|item| queue.put(Some(item)))));
-        producers.map(|producer| producer.join().unwrap());
+        producers.into_iter().for_each(|producer| producer.join().unwrap());
         (0..THREADS).for_each(|_| queue.put(None));
         consumers.map(|consumer| consumer.join().unwrap()).iter().sum()
     });

@@ -34,7 +34,7 @@ fn getting_against_putting() {
 /// As above, with one lock.
 #[test]
 fn getting_against_putting_on_a_stack() {
-    exhaustively(|| {
+    bounded(3, || {
         let queue = Arc::new(LifoQueue::unbounded());
         let getting = Arc::clone(&queue);
         let getter = thread::spawn(move || *getting.get(None).unwrap() + *getting.get(None).unwrap());
@@ -59,6 +59,23 @@ fn waiting_for_room_against_getting() {
         assert!(queue.len() <= 1);
         assert_eq!(got(&queue), Ok(2));
         putter.join().unwrap();
+    });
+}
+
+/// Would show: room that one putter was told of and another one took, after which one of them sleeps beside room.
+#[test]
+fn two_putters_and_room_for_one() {
+    bounded(2, || {
+        let queue = Arc::new(Queue::bounded(1));
+        let putters = [1, 2].map(|item| {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || queue.put(item, None).unwrap())
+        });
+        assert_eq!(got(&queue).unwrap() + got(&queue).unwrap(), 3);
+        for putter in putters {
+            putter.join().unwrap();
+        }
+        assert_eq!((queue.len(), queue.unfinished()), (0, 0));
     });
 }
 

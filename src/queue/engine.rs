@@ -12,7 +12,7 @@ use super::accounts::{Accounts, TooMany};
 use super::error::{GetError, PutError, TaskDoneError};
 use super::store::{Done, NotGot, NotPut, Store};
 use crate::sync::{Deadline, Mutex, Patience, drop_contained};
-use crate::task::{Site, WaitList, Waiting};
+use crate::task::{Site, WaitList, Waiting, Wakes};
 use std::fmt;
 use std::future::poll_fn;
 use std::time::Duration;
@@ -202,9 +202,7 @@ impl<S: Store> Engine<S> {
 
     pub(super) fn shutdown(&self, immediate: bool) {
         let items = self.store.close(immediate);
-        let getters = self.getters.lock().notify_all();
-        let putters = self.putters.lock().notify_all();
-        getters.and(putters).wake();
+        choose_all(&self.getters).and(choose_all(&self.putters)).wake();
         for _ in &items {
             // Fewer are unfinished if `task_done` was called ahead of a get, which Python allows.
             if self.task_done().is_err() {
@@ -256,6 +254,10 @@ impl<S: Store> Engine<S> {
             .field("is_shut_down", &self.is_shut_down())
             .finish()
     }
+}
+
+fn choose_all(line: &Mutex<WaitList>) -> Wakes {
+    line.lock().notify_all()
 }
 
 /// Chooses the foremost; when nobody is left, those on the other side need not look any more.

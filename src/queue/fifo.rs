@@ -100,12 +100,12 @@ impl<T> Fifo<T> {
         Ok(Done { value: (), wake: younger.getters })
     }
 
-    /// Gets the younger items to the front, if there are any. `None` if there are none.
-    fn refill(&self, older: &mut Older<T>, sleeping: bool) -> Option<()> {
+    /// Gets the younger items to the front, if there are any.
+    fn refill(&self, older: &mut Older<T>, sleeping: bool) {
         let waiting = self.accounts.tally.arrived() - self.taken();
         // Without the back's lock first: who finds nothing again and again is not to be in the others' way.
         if waiting == 0 && !sleeping {
-            return None;
+            return;
         }
         if older.items.capacity() > LARGE && (older.items.capacity() / 4) as u64 > waiting {
             older.items = VecDeque::new();
@@ -114,11 +114,10 @@ impl<T> Fifo<T> {
         if younger.items.is_empty() {
             // What will not come will not be waited for.
             younger.getters |= sleeping && !self.is_closed();
-            return None;
+            return;
         }
         std::mem::swap(&mut older.items, &mut younger.items);
         self.accounts.tally.note(self.accounts.tally.arrived());
-        Some(())
     }
 }
 
@@ -139,12 +138,13 @@ impl<T> Store for Fifo<T> {
     #[inline]
     fn get(&self, sleeping: bool) -> Result<Done<T>, NotGot> {
         let mut older = self.front.lock.lock();
-        // Looked at first: if it is closed now, whatever arrived before that is found below.
-        let closed = older.items.is_empty() && self.is_closed();
-        if older.items.is_empty() && self.refill(&mut older, sleeping).is_none() {
-            return Err(if closed { NotGot::Closed } else { NotGot::Empty });
+        if older.items.is_empty() {
+            self.refill(&mut older, sleeping);
         }
-        let Some(value) = older.items.pop_front() else { return Err(NotGot::Empty) };
+        let Some(value) = older.items.pop_front() else {
+            // It cannot become closed while this holds the front's lock; so if it is, every arrival was visible above.
+            return Err(if self.is_closed() { NotGot::Closed } else { NotGot::Empty });
+        };
         self.take(1);
         Ok(Done { value, wake: older.putters })
     }

@@ -96,7 +96,7 @@ macro_rules! queue {
             #[doc = concat!("use concurrent_futures::queue::", stringify!($name), ";")]
             /// use std::thread;
             ///
-            #[doc = concat!("let queue = ", stringify!($name), "::unbounded();")]
+            #[doc = concat!("let queue = ", stringify!($name), "::<u32>::unbounded();")]
             /// thread::scope(|scope| {
             ///     let consumer = scope.spawn(|| queue.get(None).map(|item| item.into_inner()));
             ///     queue.put(7, None).unwrap();
@@ -294,7 +294,7 @@ queue! {
 }
 
 queue! {
-    /// Last in, first out; otherwise as [`Queue`](super::Queue). Python's `queue.LifoQueue`.
+    /// Last in, first out; otherwise as [`Queue`]. Python's `queue.LifoQueue`.
     ///
     /// # Examples
     /// ```
@@ -310,7 +310,7 @@ queue! {
 }
 
 queue! {
-    /// The smallest first, and of equal ones the one that came first; otherwise as [`Queue`](super::Queue). Python's
+    /// The smallest first, and of equal ones the one that came first; otherwise as [`Queue`]. Python's
     /// `queue.PriorityQueue`, whose order among equals is by chance.
     ///
     /// For the largest first, put [`Reverse`](std::cmp::Reverse)`(item)`. Items are compared while the queue is locked:

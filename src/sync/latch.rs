@@ -5,7 +5,8 @@
 //! a thread that was descheduled with the lock gets to run whatever its priority is.
 #![expect(unsafe_code, reason = "a lock is what makes a shared cell safe to write")]
 
-use super::{Access, AtomicBool, Ordering, nap, spin_hint};
+use super::chosen::nap;
+use super::{Access, AtomicBool, Ordering, spin_hint};
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::ops::{Deref, DerefMut};

@@ -25,7 +25,7 @@ mod signal;
 
 pub(crate) use chosen::{
     Access, AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Condvar, JoinHandle, Latch, Mutex, MutexGuard, Thread,
-    const_fn, fence, give_way, global, nap, processors, spawn_thread, spin_hint, thread_local,
+    const_fn, fence, give_way, global, processors, spawn_thread, spin_hint, thread_local,
 };
 pub(crate) use contain::{Payload, contain, drop_contained};
 pub(crate) use deadline::Deadline;

@@ -22,7 +22,8 @@ pub(crate) fn give_way() {
     loom::thread::yield_now();
 }
 
-/// As a spin.
+/// As a spin; for the model of the lock that spins.
+#[cfg(test)]
 pub(crate) fn nap() {
     loom::thread::yield_now();
 }

@@ -78,7 +78,7 @@ fn a_get_whose_comparison_panics_loses_no_item() {
             Err(_) => assert_eq!(queue.len() + survived as usize, 6),
         }
     }
-    assert!(queue.len() > 0, "nothing was compared with thirteen");
+    assert!(!queue.is_empty(), "nothing was compared with thirteen");
     on.store(false, atomic::Ordering::Relaxed);
     queue.shutdown(false);
     let rest: Vec<u32> = queue.iter().map(|item| item.0).collect();

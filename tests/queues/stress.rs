@@ -67,7 +67,7 @@ macro_rules! everything_at_once {
                             }
                         }),
                     ];
-                    producers.map(|producer| producer.join().unwrap());
+                    producers.into_iter().for_each(|producer| producer.join().unwrap());
                     assert!(queue.join(None));
                     assert_eq!(sum.load(Ordering::Relaxed), 3 * (0..EACH).sum::<u64>());
                     queue.shutdown(false);

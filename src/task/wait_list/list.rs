@@ -51,14 +51,14 @@ impl WaitList {
         WaitList { entries: Slab::new(), first: None, last: None, in_line: 0 }
     }
 
-    /// How many wait and were not chosen.
-    pub(crate) fn len(&self) -> usize {
-        self.in_line
-    }
-
     /// Whether nobody waits who was not chosen already.
     pub(crate) fn is_empty(&self) -> bool {
         self.in_line == 0
+    }
+
+    /// How many wait and were not chosen.
+    pub(crate) fn len(&self) -> usize {
+        self.in_line
     }
 
     /// Chooses the foremost.

@@ -9,6 +9,8 @@
 //! * [`Map`] is a function over many inputs: in order or not, in chunks, with limits.
 //! * [`Scope`] is for tasks that borrow, [`Guard`] and [`Shutdown`] for the end.
 //! * [`call!`] and [`task!`] make jobs that could run in another process; they refuse hidden captures.
+//! * [`queue`] has Python's queues, for producers and consumers.
+//! * [`threading`] has threads that are waited for at the end of the process, and what threads and futures wait on.
 //! * `shared_memory` (on Linux) is for large data that such jobs carry without copying it.
 //! * [`mod@task`] is what a running task can ask about itself, [`blocking`] what it says before it blocks.
 //!
@@ -26,11 +28,13 @@ mod executor;
 #[cfg(all(feature = "processes", target_os = "linux"))]
 mod memfd;
 mod pool;
+pub mod queue;
 #[cfg(all(feature = "processes", target_os = "linux"))]
 pub mod shared_memory;
 mod state;
 mod sync;
 pub mod task;
+pub mod threading;
 mod wire;
 
 #[cfg(all(test, concurrent_futures_loom))]

@@ -1,5 +1,10 @@
 //! What can go to which thread, and how large the handles are. Most of it is settled while this file is compiled.
 
+use concurrent_futures::queue::{GetError, Got, LifoQueue, PriorityQueue, PutError, Queue, SimpleQueue, TaskDoneError};
+use concurrent_futures::threading::{
+    Barrier, BoundedSemaphore, Condition, Event, Local, Lock, LockGuard, Permit, RLock, RLockGuard, Semaphore, Thread,
+    ThreadHandle, ThreadRef, TimerHandle,
+};
 use concurrent_futures::{
     AsCompleted, BuildError, CancelOnDrop, Executor, ExecutorExt, Future, FutureId, Guard, InProcessExecutor,
     InlineExecutor, ManualExecutor, Map, MapIter, Promise, Rejected, Scope, ScopeOptions, SharedFuture, Shutdown,
@@ -137,6 +142,24 @@ fn executors_and_futures_are_usable_as_objects() -> Result<(), Box<dyn Error>> {
 }
 
 #[test]
+fn queues_are_as_free_as_their_items_may_be_moved() {
+    assert_impl_all!(Queue<OnlySend>: Send, Sync, UnwindSafe, RefUnwindSafe);
+    assert_impl_all!(LifoQueue<OnlySend>: Send, Sync, UnwindSafe, RefUnwindSafe);
+    assert_impl_all!(PriorityQueue<String>: Send, Sync, UnwindSafe, RefUnwindSafe);
+    assert_impl_all!(SimpleQueue<OnlySend>: Send, Sync, UnwindSafe, RefUnwindSafe);
+    assert_impl_all!(Got<'static, OnlySend>: Send);
+    assert_impl_all!(Got<'static, OnlySync>: Sync);
+    assert_not_impl_any!(Queue<Neither>: Send, Sync);
+    assert_not_impl_any!(Queue<OnlySync>: Send, Sync);
+    assert_not_impl_any!(PriorityQueue<Neither>: Send, Sync);
+    assert_not_impl_any!(SimpleQueue<Neither>: Send, Sync);
+    assert_not_impl_any!(Got<'static, Neither>: Send, Sync);
+    assert_impl_all!(PutError<OnlySend>: Error, Send);
+    assert_impl_all!(GetError: Error, Send, Sync);
+    assert_impl_all!(TaskDoneError: Error, Send, Sync);
+}
+
+#[test]
 fn handles_are_small() {
     const POINTER: usize = size_of::<usize>();
     const_assert_eq!(size_of::<Future<[u8; 100]>>(), POINTER);
@@ -149,4 +172,38 @@ fn handles_are_small() {
     const_assert!(size_of::<TaskError>() <= 3 * POINTER);
     const_assert!(size_of::<Result<(), TaskError>>() <= 3 * POINTER);
     const_assert_eq!(size_of::<FutureId>(), 8);
+}
+
+#[test]
+fn threads_are_as_free_as_their_results_may_be_moved() {
+    assert_impl_all!(ThreadRef: Send, Sync, Clone, Hash, Eq);
+    assert_impl_all!(ThreadHandle<OnlySend>: Send, Sync, UnwindSafe, RefUnwindSafe);
+    assert_impl_all!(TimerHandle<OnlySend>: Send, Sync);
+    assert_not_impl_any!(ThreadHandle<Neither>: Send, Sync);
+    assert_impl_all!(Thread<fn()>: Send, Sync);
+}
+
+#[test]
+fn locks_go_by_what_they_guard() {
+    assert_impl_all!(Event: Send, Sync, UnwindSafe, RefUnwindSafe);
+    assert_impl_all!(Semaphore: Send, Sync);
+    assert_impl_all!(BoundedSemaphore: Send, Sync);
+    assert_impl_all!(Permit<'static>: Send, Sync);
+    assert_impl_all!(Barrier: Send, Sync);
+    assert_impl_all!(Condition: Send, Sync);
+    // They lend to one thread at a time, so what they guard only has to bear being moved.
+    assert_impl_all!(Lock<OnlySend>: Send, Sync);
+    assert_impl_all!(RLock<OnlySend>: Send, Sync);
+    assert_not_impl_any!(Lock<Neither>: Send, Sync);
+    assert_not_impl_any!(Lock<OnlySync>: Send, Sync);
+    assert_not_impl_any!(RLock<Neither>: Send, Sync);
+    // A guard may be kept over an await, and released elsewhere; one of an RLock stays with its thread.
+    assert_impl_all!(LockGuard<'static, u8>: Send, Sync);
+    assert_impl_all!(LockGuard<'static, OnlySend>: Send);
+    assert_not_impl_any!(LockGuard<'static, OnlySend>: Sync);
+    assert_impl_all!(RLockGuard<'static, u8>: Sync);
+    assert_not_impl_any!(RLockGuard<'static, u8>: Send);
+    assert_not_impl_any!(RLockGuard<'static, OnlySend>: Send, Sync);
+    // Its values do not leave their threads.
+    assert_impl_all!(Local<Neither>: Send, Sync);
 }

@@ -19,6 +19,8 @@ const FLOORS: &[(&str, u32)] = &[
     ("pool", 3),
     ("executor", 4),
     ("shared_memory", 4),
+    ("queue", 4),
+    ("threading", 4),
     ("conformance", 5),
 ];
 

@@ -7,6 +7,7 @@
 mod support;
 mod torture;
 
+use concurrent_futures::threading::{Thread, Timer, enumerate};
 use concurrent_futures::{
     Future, ReturnWhen, Shutdown, SubmitOptions, TaskError, ThreadPoolExecutor, as_completed, wait,
 };
@@ -86,6 +87,26 @@ fn keep_busy(pool: &ThreadPoolExecutor, workers: usize) -> (Vec<Future<()>>, Las
 
 fn is_broken<T>(outcome: &Result<T, TaskError>) -> bool {
     matches!(outcome, Err(TaskError::Broken(why)) if why.contains("thread"))
+}
+
+// case 220
+#[test]
+fn a_thread_that_the_system_refuses() {
+    in_a_process("a_thread_that_the_system_refuses", || {
+        let gate = LastGate::new();
+        let limit = NoMoreThreads::from_now_on();
+        let before = enumerate().len();
+        for daemon in [false, true] {
+            let captured = gate.clone();
+            let error = Thread::new(move || captured.wait()).daemon(daemon).start().unwrap_err();
+            assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock, "{error}");
+            assert!(Timer::new(Duration::ZERO, || ()).daemon(daemon).start().is_err());
+        }
+        // What they had captured is gone, they are not listed, and the end of this process waits for none of them.
+        assert_eq!(enumerate().len(), before);
+        drop(limit);
+        assert_eq!(Thread::new(|| 7).start().unwrap().join(None).unwrap(), 7);
+    });
 }
 
 #[test]

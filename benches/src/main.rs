@@ -3,15 +3,17 @@
 //! ```text
 //! cargo run --release -p peers                       # everything
 //! cargo run --release -p peers -- --quick            # a first look
-//! cargo run --release -p peers -- --only T4a,T4b
+//! cargo run --release -p peers -- --only T4a,Q1b
 //! ```
-//!
-//! A *line* is one piece of work, a *contender* is one way to get it done. `lines` has the work, `runtimes` and `raw` the
-//! contenders, `measure` runs a line, `report` says how it went: as a table, and in `target/peers.json` for programs.
+//! A *line* is one piece of work, a *contender* is one way to get it done. `lines` has the work, `runtimes`, `raw` and
+//! `channels` the contenders, `measure` runs a line, `report` says how it went: as a table, and in `target/peers.json`
+//! for programs.
+//! `channels` the contenders, `measure` runs a line, `report` says how it went: as a table, and in `target/peers.json` for programs.
 //!
 //! Exit status: 0 if everything was measured, whatever came of it; 2 if something could not be, or was computed wrongly.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program whose purpose is to print a table")]
 
+mod channels;
 mod lines;
 mod mailbox;
 mod measure;

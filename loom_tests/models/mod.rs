@@ -7,12 +7,16 @@
 #![expect(clippy::print_stdout, reason = "how much was explored is part of the result")]
 
 mod callbacks;
+mod latch;
 mod lifecycle;
 mod nested;
 mod pool;
+mod queue;
 mod scope;
 mod spawned;
+mod threading;
 mod wait;
+mod wait_list;
 mod wakers;
 
 use crate::task::{CellRef, Future, NewCell, Task, Work};

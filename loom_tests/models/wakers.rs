@@ -17,6 +17,12 @@ impl Wake for Woken {
     }
 }
 
+impl Woken {
+    pub(super) fn times(&self) -> usize {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
 pub(super) fn waker() -> (Arc<Woken>, Waker) {
     let woken = Arc::new(Woken(AtomicUsize::new(0)));
     let waker = Waker::from(Arc::clone(&woken));

@@ -28,10 +28,19 @@ pub(crate) struct Config {
 
 /// Half of what can be counted, so that there is room for spares.
 const MOST_WORKERS: usize = MAX_THREADS / 2;
-/// Less than this does not hold a worker's own frames, let alone a task's.
+/// Less than this does not hold a thread's own frames, let alone a job's.
 pub(super) const LEAST_STACK: usize = 64 * 1024;
 /// More than this no system has address space for.
 const MOST_STACK: usize = if usize::BITS == 64 { 1 << 46 } else { 1 << 30 };
+
+/// # Errors
+/// A size that no thread could have.
+pub(crate) fn check_stack_size(bytes: usize) -> Result<(), BuildError> {
+    if (LEAST_STACK..=MOST_STACK).contains(&bytes) {
+        return Ok(());
+    }
+    Err(BuildError::new(format!("stack_size is {bytes} bytes: it has to be from {LEAST_STACK} to {MOST_STACK}")))
+}
 
 impl Config {
     /// As many workers as this process may use processors at once: its affinity and its cgroup's quota count.
@@ -42,7 +51,7 @@ impl Config {
     /// What std would take: `RUST_MIN_STACK`, or 2 MiB.
     pub(crate) fn default_stack() -> usize {
         let asked = std::env::var("RUST_MIN_STACK").ok().and_then(|text| text.parse().ok());
-        asked.filter(|size| (LEAST_STACK..=MOST_STACK).contains(size)).unwrap_or(2 * 1024 * 1024)
+        asked.filter(|&size| check_stack_size(size).is_ok()).unwrap_or(2 * 1024 * 1024)
     }
 
     pub(crate) fn check(self) -> Result<Self, BuildError> {
@@ -56,11 +65,7 @@ impl Config {
         if max_spares > MOST_WORKERS {
             return Err(BuildError::new(format!("max_spares is {max_spares}: at most {MOST_WORKERS} are possible")));
         }
-        if !(LEAST_STACK..=MOST_STACK).contains(&stack_size) {
-            return Err(BuildError::new(format!(
-                "stack_size is {stack_size} bytes: it has to be from {LEAST_STACK} to {MOST_STACK}"
-            )));
-        }
+        check_stack_size(stack_size)?;
         if queue_bound == Some(0) {
             return Err(BuildError::new("queue_bound is 0: no task could ever be queued; leave it out for no bound"));
         }

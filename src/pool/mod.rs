@@ -23,8 +23,9 @@ mod stack;
 mod sys;
 mod worker;
 
-pub(crate) use config::Config;
+pub(crate) use config::{Config, check_stack_size};
 pub use report::{Stats, WorkerInfo, WorkerState};
 pub(crate) use shared::Pool;
 pub(crate) use stack::probe_stack;
+pub(crate) use sys::thread_id;
 pub(crate) use worker::{is_worker_of, with_state};

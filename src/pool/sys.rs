@@ -37,7 +37,7 @@ impl CoarseTime {
 }
 
 /// The system's number of the calling thread, as `top -H` and `/proc` show it.
-pub(super) fn thread_id() -> Option<u64> {
+pub(crate) fn thread_id() -> Option<u64> {
     #[cfg(all(target_os = "linux", not(miri)))]
     return Some(rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs().into());
     #[cfg(not(all(target_os = "linux", not(miri))))]

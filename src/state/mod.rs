@@ -1,12 +1,14 @@
 //! Floor 1: every atomic word of the crate and its transitions, and nothing else.
 //!
-//! Each file is one word: its vocabulary, what may follow what, and why no wake-up or reference is lost. The other
+//! Each file is one word, or two that belong together: its vocabulary, what may follow what, and why no wake-up or reference is lost. The other
 //! floors call transitions and act on their answers; none of them touches an atomic of these by itself.
 
 mod crew;
 mod lifecycle;
 mod polling;
+mod tally;
 
 pub(crate) use crew::{Crew, MAX_THREADS, Roll};
 pub(crate) use lifecycle::{Begin, Birth, Borrow, Cancel, Detach, Lifecycle, Quiet, Release, Snapshot, Take};
 pub(crate) use polling::{Polling, Stop, Stopping, Suspend};
+pub(crate) use tally::{Finish, Tally};

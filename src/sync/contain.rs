@@ -15,10 +15,9 @@ impl Payload {
     }
 
     /// Lets the panic go on.
-    pub(crate) fn resume(mut self) {
-        if let Some(payload) = self.0.take() {
-            std::panic::resume_unwind(payload);
-        }
+    pub(crate) fn resume(mut self) -> ! {
+        // It is there until this, or the drop.
+        std::panic::resume_unwind(self.0.take().unwrap_or_else(|| Box::new(())))
     }
 }
 

@@ -18,13 +18,19 @@ use native as chosen;
 
 mod contain;
 mod deadline;
+#[cfg(any(not(concurrent_futures_loom), test))]
+mod latch;
+mod patience;
 mod signal;
 
 pub(crate) use chosen::{
-    Access, AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Condvar, JoinHandle, Mutex, MutexGuard, Thread, fence,
-    global, spawn_thread, spin_hint, thread_local,
+    Access, AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Condvar, JoinHandle, Latch, Mutex, MutexGuard, Thread,
+    const_fn, fence, give_way, global, processors, spawn_thread, spin_hint, thread_local,
 };
 pub(crate) use contain::{Payload, contain, drop_contained};
 pub(crate) use deadline::Deadline;
+#[cfg(all(test, concurrent_futures_loom))]
+pub(crate) use latch::Latch as SpinningLatch;
+pub(crate) use patience::Patience;
 pub(crate) use signal::{Parker, Unparker};
 pub(crate) use std::sync::atomic::Ordering;

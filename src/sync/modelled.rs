@@ -17,6 +17,21 @@ pub(crate) fn spin_hint(_round: &mut u32) {
     loom::thread::yield_now();
 }
 
+/// Lets another thread have the processor, if one wants it.
+pub(crate) fn give_way() {
+    loom::thread::yield_now();
+}
+
+/// As a spin; for the model of the lock that spins.
+#[cfg(test)]
+pub(crate) fn nap() {
+    loom::thread::yield_now();
+}
+
+pub(crate) fn processors() -> usize {
+    2
+}
+
 #[derive(Debug)]
 pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
 
@@ -35,6 +50,10 @@ impl<T: Default> Default for Mutex<T> {
         Self::new(T::default())
     }
 }
+
+/// The lock that spins has a model of its own (`latch.rs`): spinning in every model would multiply what is explored, and
+/// shows nothing of them.
+pub(crate) type Latch<T> = Mutex<T>;
 
 #[derive(Debug)]
 pub(crate) struct Condvar(loom::sync::Condvar);
@@ -125,6 +144,13 @@ macro_rules! thread_local_ {
     };
 }
 pub(crate) use thread_local_ as thread_local;
+
+macro_rules! const_fn {
+    ($(#[$attr:meta])* $vis:vis fn $($rest:tt)*) => {
+        $(#[$attr])* $vis fn $($rest)*
+    };
+}
+pub(crate) use const_fn;
 
 macro_rules! global {
     (static $name:ident: $t:ty = $init:expr) => {

@@ -1,6 +1,8 @@
 //! The sync layer over std, which is what ships.
 #![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "the one place that may name std's own")]
 
+pub(crate) use super::latch::Latch;
+
 use super::Deadline;
 use std::sync::PoisonError;
 
@@ -26,6 +28,22 @@ pub(crate) fn spin_hint(round: &mut u32) {
         std::thread::yield_now();
     }
     *round = round.saturating_add(1);
+}
+
+/// Lets another thread have the processor, if one wants it.
+pub(crate) fn give_way() {
+    std::thread::yield_now();
+}
+
+/// Sleeps for a moment, so that also a thread of lower priority gets on.
+pub(crate) fn nap() {
+    std::thread::sleep(std::time::Duration::from_micros(100));
+}
+
+/// How many threads can run at once; asked once, because the answer is looked for in files.
+pub(crate) fn processors() -> usize {
+    static COUNT: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+    *COUNT.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// A lock without poisoning: no user code runs while one of the crate's locks is held, so there is nothing to report.
@@ -139,6 +157,14 @@ macro_rules! thread_local_ {
     };
 }
 pub(crate) use thread_local_ as thread_local;
+
+/// A function that statics can be made with; not under loom, whose locks have to be made within a model.
+macro_rules! const_fn {
+    ($(#[$attr:meta])* $vis:vis fn $($rest:tt)*) => {
+        $(#[$attr])* $vis const fn $($rest)*
+    };
+}
+pub(crate) use const_fn;
 
 macro_rules! global {
     (static $name:ident: $t:ty = $init:expr) => {

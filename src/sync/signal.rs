@@ -42,6 +42,12 @@ impl Parker {
         self.shared.refusal.lock().clone()
     }
 
+    /// Whether there was a wake-up since the last call of [`park_until`](Self::park_until), which it leaves there.
+    pub(crate) fn is_woken(&self) -> bool {
+        // ORDERING: Relaxed, because `park_until` looks again.
+        self.shared.set.load(Ordering::Relaxed)
+    }
+
     /// Sleeps until there was a wake-up since the last call, or the deadline passes. Says whether there was one.
     pub(crate) fn park_until(&self, deadline: Deadline) -> bool {
         let mut expired = false;

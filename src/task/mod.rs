@@ -15,7 +15,8 @@
 // One allocation holds everything (`cell`). `header` is the part that is the same for every job, `waiters` who wants
 // to know of the end, `run` what happens from the first step of a job to the last callback. On these stand the
 // handles: `future`, `shared`, `promise`, `erased` (the executor's end), and the waits for many: `wait`,
-// `as_completed`. What a *thread* does while it waits is a hook that the pool fills in (`blocking`).
+// `as_completed`. What a *thread* does while it waits is a hook that the pool fills in (`blocking`). `wait_list` is the
+// line in which threads and futures wait for what is no task: items, room, permits.
 
 mod as_completed;
 mod awaited;
@@ -41,6 +42,7 @@ mod shared;
 mod spawned;
 mod timer;
 mod wait;
+mod wait_list;
 mod wait_set;
 mod waiters;
 mod yielding;
@@ -62,6 +64,7 @@ pub use self::{
     wait_set::Waitable,
 };
 
+pub(crate) use wait_list::{Site, WaitList, Waiting, Wakes};
 pub(crate) use wait_set::WaitSet;
 pub(crate) use wait_set::sealed::{Sealed, Target};
 
@@ -74,7 +77,8 @@ pub(crate) use extras::{Extras, Watcher};
 pub(crate) use future::{leave_waker, request_cancel};
 pub(crate) use handoff::Handoff;
 pub(crate) use header::{CellRef, Header, Owner};
-pub(crate) use panic::{report as panic_error, text as panic_text};
+pub(crate) use panic::{describe as panic_report, report as panic_error, text as panic_text};
+pub(crate) use promise::{Standing, named_promise};
 pub(crate) use residents::Residents;
 #[cfg(all(test, concurrent_futures_loom))]
 pub(crate) use run::Anybody;

@@ -62,14 +62,18 @@ pub(super) fn forget_noted() {
 
 /// Turns a caught payload into the error of the task of that name. A payload whose own `Drop` panics does no harm.
 pub(crate) fn report(payload: Payload, name: Option<&str>) -> TaskError {
+    TaskError::Panicked(Arc::new(describe(&payload, name)))
+}
+
+/// What is known of the panic that was caught last on this thread.
+pub(crate) fn describe(payload: &Payload, name: Option<&str>) -> PanicReport {
     let noted = LAST.try_with(|last| last.try_borrow_mut().ok().and_then(|mut last| last.take())).ok().flatten();
     let (location, backtrace) = noted.map_or((None, None), |noted| (noted.location, noted.backtrace));
-    let task = name.map(str::to_owned);
-    TaskError::Panicked(Arc::new(PanicReport { task, message: text(payload), location, backtrace }))
+    PanicReport { task: name.map(str::to_owned), message: text(payload), location, backtrace }
 }
 
 /// What a payload says.
-pub(crate) fn text(payload: Payload) -> String {
+pub(crate) fn text(payload: &Payload) -> String {
     let text = payload.get().and_then(|payload| {
         let literal = payload.downcast_ref::<&'static str>().map(|text| (*text).to_owned());
         literal.or_else(|| payload.downcast_ref::<String>().cloned())

@@ -2,11 +2,14 @@
 #![expect(unsafe_code, reason = "fills the slot by the access rules")]
 
 use super::cell::{NewCell, value};
+use super::extras::{Attached, Extras};
+use super::frame::{self, Role};
 use super::future::Future;
 use super::header::CellRef;
+use super::panic;
 use super::run;
 use crate::error::TaskError;
-use crate::state::{Begin, Birth};
+use crate::state::Begin;
 use std::error::Error;
 use std::fmt;
 use std::marker::PhantomData;
@@ -35,7 +38,15 @@ pub struct Promise<T> {
 /// # Ok::<(), concurrent_futures::TaskError>(())
 /// ```
 pub fn promise<T: Send + 'static>() -> (Promise<T>, Future<T>) {
-    let new = NewCell { birth: Birth::Pending, references: 2, portable: false, attached: () };
+    pair(NewCell::pending())
+}
+
+/// With a name, for messages.
+pub(crate) fn named_promise<T: Send + 'static>(name: Arc<str>) -> (Promise<T>, Future<T>) {
+    pair(NewCell::pending().attach(Extras::new(Some(name), None)))
+}
+
+fn pair<T: Send + 'static>(new: NewCell<impl Attached>) -> (Promise<T>, Future<T>) {
     let cell = new.empty::<T>();
     // SAFETY: one of the two references is the promise's.
     let task = unsafe { CellRef::from_owned(cell) };
@@ -97,7 +108,25 @@ impl<T: Send + 'static> Promise<T> {
     }
 }
 
+/// The task of a promise that this thread is about to keep by running something.
+pub(crate) struct Standing(CellRef);
+
+impl Standing {
+    /// Runs `f` as the task's job: a wait in it that needs the task's end is refused, and panics are noted with their
+    /// place.
+    pub(crate) fn run<R>(&self, f: impl FnOnce() -> R) -> R {
+        panic::install_hook();
+        panic::forget_noted();
+        frame::within(&self.0, Role::Running, f)
+    }
+}
+
 impl<T> Promise<T> {
+    /// `None` once it was kept.
+    pub(crate) fn standing(&self) -> Option<Standing> {
+        self.task.clone().map(Standing)
+    }
+
     /// Only while this side owns the slot.
     fn fail(&mut self, error: TaskError) {
         if let Some(task) = self.task.take() {

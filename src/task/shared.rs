@@ -76,10 +76,13 @@ impl<T> SharedFuture<T> {
     /// # Errors
     /// As [`Future::result`]; `ResultTaken` only if the value was taken before the future became shared.
     pub fn result(&self, timeout: impl Into<Option<Duration>>) -> Result<&T, TaskError> {
-        if let Some(outcome) = self.look() {
-            return outcome;
+        match self.look() {
+            Some(outcome) => outcome,
+            None => self.result_until(Deadline::after(timeout.into())),
         }
-        let deadline = Deadline::after(timeout.into());
+    }
+
+    pub(crate) fn result_until(&self, deadline: Deadline) -> Result<&T, TaskError> {
         loop {
             blocking::wait_for(self.future.header(), Until::Terminal, deadline)?;
             if let Some(outcome) = self.look() {

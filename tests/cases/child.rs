@@ -1,4 +1,5 @@
 //! A test that starts itself once more, as a program of its own, to see how a whole process ends.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::io::Read;
 use std::process::{Command, ExitStatus, Stdio};
@@ -39,14 +40,27 @@ pub(crate) fn run(test: &str, program: fn()) -> Ended {
         program();
         std::process::exit(0);
     }
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args([test, "--exact", "--nocapture", "--test-threads=1"])
-        .env(ROLE, "1")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args([test, "--exact", "--nocapture", "--test-threads=1"]).env(ROLE, "1");
+    let (ended, stdout) = watch(test, &mut command);
+    assert!(stdout.contains("running 1 test"), "the child did not run {test}: {stdout}");
+    ended
+}
+
+/// The program that this one is to be, if it is one.
+pub(crate) fn role() -> Option<String> {
+    std::env::var(ROLE).ok()
+}
+
+/// Runs this binary as the program of that name, for tests without a harness; see [`role`].
+pub(crate) fn run_as(name: &str) -> Ended {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    watch(name, command.env(ROLE, name)).0
+}
+
+/// Waits for the end, but not for ever. What it said, and all of its output.
+fn watch(name: &str, command: &mut Command) -> (Ended, String) {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let began = Instant::now();
     let status = loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -55,7 +69,7 @@ pub(crate) fn run(test: &str, program: fn()) -> Ended {
         if began.elapsed() > CEILING {
             child.kill().unwrap();
             child.wait().unwrap();
-            panic!("the program of {test} hangs");
+            panic!("the program of {name} hangs");
         }
         std::thread::sleep(Duration::from_millis(2));
     };
@@ -63,8 +77,7 @@ pub(crate) fn run(test: &str, program: fn()) -> Ended {
     let (mut stdout, mut stderr) = (String::new(), String::new());
     child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
     child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    assert!(stdout.contains("running 1 test"), "the child did not run {test}: {stdout}");
     // The harness may not have ended its own line.
-    let said = stdout.lines().filter_map(|line| line.split_once(MARK)).map(|(_, text)| text.to_owned());
-    Ended { status, said: said.collect(), stderr }
+    let said = stdout.lines().filter_map(|line| line.split_once(MARK)).map(|(_, text)| text.to_owned()).collect();
+    (Ended { status, said, stderr }, stdout)
 }

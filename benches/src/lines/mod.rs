@@ -1,6 +1,7 @@
 //! All lines. A file has a group of them, which share their contenders.
 
 mod futures;
+mod queues;
 
 use crate::Failure;
 use crate::measure::Line;
@@ -26,7 +27,7 @@ pub(crate) struct Entry {
     pub(crate) make: fn(Scale) -> Result<Line, Failure>,
 }
 
-const GROUPS: &[&[Entry]] = &[futures::ENTRIES];
+const GROUPS: &[&[Entry]] = &[futures::ENTRIES, queues::ENTRIES];
 
 /// The lines with these ids, or all, in the order of the list.
 pub(crate) fn chosen(only: &[String]) -> Result<Vec<Entry>, Failure> {

@@ -1,0 +1,261 @@
+//! Queues: putting, getting, closing and joining against each other, with threads that sleep and futures that leave.
+
+use super::wakers::waker;
+use super::{bounded, exhaustively};
+use crate::queue::{GetError, LifoQueue, Queue};
+use loom::thread;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_millis(1);
+
+fn got(queue: &Queue<u32>) -> Result<u32, GetError> {
+    queue.get(None).map(|item| *item)
+}
+
+/// Would show: a put between a getter's last look and its sleep, of which nobody hears; a mark that is taken away from
+/// under a getter that is about to sleep. Twice, so that the second meets one that has slept.
+#[test]
+fn getting_against_putting() {
+    exhaustively(|| {
+        let queue = Arc::new(Queue::unbounded());
+        let getting = Arc::clone(&queue);
+        let getter = thread::spawn(move || assert_eq!((got(&getting), got(&getting)), (Ok(1), Ok(2))));
+        queue.put(1, None).unwrap();
+        queue.put(2, None).unwrap();
+        getter.join().unwrap();
+        assert_eq!(queue.unfinished(), 0);
+    });
+}
+
+/// As above, with one lock.
+#[test]
+fn getting_against_putting_on_a_stack() {
+    bounded(3, || {
+        let queue = Arc::new(LifoQueue::unbounded());
+        let getting = Arc::clone(&queue);
+        let getter = thread::spawn(move || *getting.get(None).unwrap() + *getting.get(None).unwrap());
+        queue.put(1, None).unwrap();
+        queue.put(2, None).unwrap();
+        assert_eq!(getter.join().unwrap(), 3);
+    });
+}
+
+/// Would show: room that comes between a putter's last look and its sleep, of which nobody hears; more items than there
+/// is room for.
+#[test]
+fn waiting_for_room_against_getting() {
+    bounded(4, || {
+        let queue = Arc::new(Queue::bounded(1));
+        let putting = Arc::clone(&queue);
+        let putter = thread::spawn(move || {
+            putting.put(1, None).unwrap();
+            putting.put(2, None).unwrap();
+        });
+        assert_eq!(got(&queue), Ok(1));
+        assert!(queue.len() <= 1);
+        assert_eq!(got(&queue), Ok(2));
+        putter.join().unwrap();
+    });
+}
+
+/// Would show: room that one putter was told of and another one took, after which one of them sleeps beside room.
+#[test]
+fn two_putters_and_room_for_one() {
+    bounded(2, || {
+        let queue = Arc::new(Queue::bounded(1));
+        let putters = [1, 2].map(|item| {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || queue.put(item, None).unwrap())
+        });
+        assert_eq!(got(&queue).unwrap() + got(&queue).unwrap(), 3);
+        for putter in putters {
+            putter.join().unwrap();
+        }
+        assert_eq!((queue.len(), queue.unfinished()), (0, 0));
+    });
+}
+
+/// Would show: an item that one getter was told of and another one took, after which one of them sleeps beside an item.
+#[test]
+fn two_getters_and_two_items() {
+    bounded(3, || {
+        let queue = Arc::new(Queue::unbounded());
+        let getters = [(); 2].map(|()| {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || got(&queue).unwrap())
+        });
+        queue.put(1, None).unwrap();
+        queue.put(2, None).unwrap();
+        let sum: u32 = getters.into_iter().map(|getter| getter.join().unwrap()).sum();
+        assert_eq!((sum, queue.len()), (3, 0));
+    });
+}
+
+/// Would show: an item that goes with a getter whose time is up, or a getter that sleeps beside it.
+#[test]
+fn a_time_that_is_up_against_putting() {
+    bounded(3, || {
+        let queue = Arc::new(Queue::<u32>::unbounded());
+        let (short, long) = (Arc::clone(&queue), Arc::clone(&queue));
+        let short = thread::spawn(move || {
+            // What it gets, it gives to the other.
+            if let Ok(item) = short.get(SOON) {
+                short.put(item.into_inner(), None).unwrap();
+            }
+        });
+        let long = thread::spawn(move || assert_eq!(got(&long), Ok(1)));
+        queue.put(1, None).unwrap();
+        short.join().unwrap();
+        long.join().unwrap();
+        assert_eq!((queue.len(), queue.unfinished()), (0, 0));
+    });
+}
+
+/// Would show: a future that is dropped with the only notification there is, or with the item.
+#[test]
+fn a_cancelled_get_against_putting() {
+    exhaustively(|| {
+        let queue = Arc::new(Queue::unbounded());
+        let (_, noted) = waker();
+        let mut cancelled = Box::pin(queue.get_async());
+        assert!(cancelled.as_mut().poll(&mut Context::from_waker(&noted)).is_pending());
+        let (putting, getting) = (Arc::clone(&queue), Arc::clone(&queue));
+        let putter = thread::spawn(move || putting.put(1, None).unwrap());
+        let getter = thread::spawn(move || assert_eq!(got(&getting), Ok(1)));
+        drop(cancelled);
+        putter.join().unwrap();
+        getter.join().unwrap();
+    });
+}
+
+/// Would show: a future that is not woken, or finds nothing when it is.
+#[test]
+fn an_awaited_get_against_putting() {
+    exhaustively(|| {
+        let queue = Arc::new(Queue::unbounded());
+        let putting = Arc::clone(&queue);
+        let putter = thread::spawn(move || putting.put(1, None).unwrap());
+        let (woken, waker) = waker();
+        let mut get = pin!(queue.get_async());
+        let early = get.as_mut().poll(&mut Context::from_waker(&waker));
+        putter.join().unwrap();
+        let item = match early {
+            Poll::Ready(item) => item,
+            Poll::Pending => {
+                assert_eq!(woken.times(), 1);
+                match get.as_mut().poll(&mut Context::from_waker(&waker)) {
+                    Poll::Ready(item) => item,
+                    Poll::Pending => panic!("woken for nothing"),
+                }
+            }
+        };
+        assert_eq!(*item.unwrap(), 1);
+    });
+}
+
+/// Would show: an item that was taken in and that no getter ever sees, or a getter that sleeps after the end.
+#[test]
+fn closing_against_putting_and_getting() {
+    bounded(3, || {
+        let queue = Arc::new(Queue::unbounded());
+        let (putting, getting) = (Arc::clone(&queue), Arc::clone(&queue));
+        let putter = thread::spawn(move || putting.put(1, None).is_ok());
+        let getter = thread::spawn(move || getting.iter().map(|item| *item).sum::<u32>());
+        queue.shutdown(false);
+        let put = putter.join().unwrap();
+        assert_eq!(getter.join().unwrap(), u32::from(put));
+        assert_eq!(queue.unfinished(), 0);
+    });
+}
+
+/// Would show: an item in a queue that was emptied for good, or a count that its end does not bring to nothing.
+#[test]
+fn emptying_against_putting() {
+    exhaustively(|| {
+        let queue = Arc::new(Queue::bounded(1));
+        let putting = Arc::clone(&queue);
+        let putter = thread::spawn(move || {
+            let first = putting.put(1, None).is_ok();
+            let second = putting.put(2, None).is_ok();
+            assert!(first || !second);
+        });
+        queue.shutdown(true);
+        assert_eq!(queue.len(), 0);
+        putter.join().unwrap();
+        assert_eq!((queue.len(), queue.unfinished()), (0, 0));
+        assert!(queue.join(None));
+    });
+}
+
+/// Would show: a joiner of whom the last one to finish does not know.
+#[test]
+fn joining_against_the_last_task() {
+    exhaustively(|| {
+        let queue = Arc::new(Queue::unbounded());
+        queue.put(1, None).unwrap();
+        let getting = Arc::clone(&queue);
+        let getter = thread::spawn(move || assert_eq!(got(&getting), Ok(1)));
+        assert!(queue.join(None));
+        assert_eq!((queue.len(), queue.unfinished()), (0, 0));
+        getter.join().unwrap();
+    });
+}
+
+/// Would show: a join that ends between a task and the one that this one has put, or never.
+#[test]
+fn joining_against_a_task_that_puts_another_one() {
+    bounded(3, || {
+        let queue = Arc::new(Queue::unbounded());
+        queue.put(1, None).unwrap();
+        let working = Arc::clone(&queue);
+        let worker = thread::spawn(move || {
+            let first = working.get(None).unwrap();
+            working.put(2, None).unwrap();
+            drop(first);
+            assert_eq!(got(&working), Ok(2));
+        });
+        let joining = Arc::clone(&queue);
+        let joiner = thread::spawn(move || {
+            assert!(joining.join(None));
+            assert_eq!((joining.len(), joining.unfinished()), (0, 0));
+        });
+        worker.join().unwrap();
+        joiner.join().unwrap();
+    });
+}
+
+/// Would show: two who finish at once, each of whom takes the other for the last.
+#[test]
+fn joining_against_two_who_finish() {
+    bounded(3, || {
+        let queue = Arc::new(Queue::unbounded());
+        queue.put(1, None).unwrap();
+        queue.put(2, None).unwrap();
+        let workers = [(); 2].map(|()| {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || drop(queue.get(None).unwrap()))
+        });
+        assert!(queue.join(None));
+        for worker in workers {
+            worker.join().unwrap();
+        }
+        assert!(queue.task_done().is_err());
+    });
+}
+
+/// Would show: a joiner that an emptied queue leaves asleep.
+#[test]
+fn joining_against_emptying() {
+    exhaustively(|| {
+        let queue = Arc::new(Queue::unbounded());
+        queue.put(1, None).unwrap();
+        let joining = Arc::clone(&queue);
+        let joiner = thread::spawn(move || assert!(joining.join(None)));
+        queue.shutdown(true);
+        joiner.join().unwrap();
+    });
+}

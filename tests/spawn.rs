@@ -10,8 +10,6 @@ mod torture;
 mod basic;
 #[path = "spawn/block_on.rs"]
 mod block_on;
-#[path = "spawn/block_on_stuck.rs"]
-mod block_on_stuck;
 #[path = "spawn/broken.rs"]
 mod broken;
 #[path = "spawn/cancel.rs"]

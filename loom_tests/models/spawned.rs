@@ -163,46 +163,6 @@ fn two_wakes_at_once() {
     });
 }
 
-/// Would show: a look at a future that was not woken which meets another poll of it, or for which a wake is lost.
-#[test]
-fn look_against_wake() {
-    exhaustively(|| {
-        let double = Double::new();
-        let left = Arc::new(Mutex::new((0, None)));
-        let seen = Arc::clone(&left);
-        let drops = Drops::new();
-        let owned = drops.item();
-        let (task, handle) = spawned(poll_fn(move |cx| {
-            let _owned = &owned;
-            let mut seen = seen.lock();
-            seen.1 = Some(cx.waker().clone());
-            if seen.0 == 0 { Poll::Pending } else { Poll::Ready(seen.0) }
-        }));
-        double.poll(task);
-        let waking = {
-            let (double, left) = (Arc::clone(&double), Arc::clone(&left));
-            thread::spawn(move || {
-                let mut left = left.lock();
-                left.0 = 7;
-                let waker = left.1.take();
-                drop(left);
-                waker.unwrap().wake();
-                double.drain();
-            })
-        };
-        if let Some(begun) = Begun::of_suspended(CellRef::to(handle.header())) {
-            double.run(begun);
-        }
-        double.drain();
-        waking.join().unwrap();
-        double.drain();
-        assert_eq!(handle.try_result().unwrap().unwrap(), 7);
-        let _ = left.lock().1.take();
-        assert_eq!(drops.count(), 1);
-        assert!(double.residents.is_empty());
-    });
-}
-
 /// Would show: a cancelled future that is polled on, ends twice, or whose body is dropped by two or by nobody.
 #[test]
 fn cancel_against_poll() {
@@ -400,24 +360,6 @@ fn block_on_against_completion() {
         let completing = thread::spawn(move || promise.set_result(3).unwrap());
         assert_eq!(block_on(future).unwrap(), 3);
         completing.join().unwrap();
-    });
-}
-
-/// Would show: a `block_on` that sleeps although nobody else can run what it awaits, which is woken in the very moment
-/// in which it lies down.
-#[test]
-fn block_on_runs_what_nobody_else_can() {
-    sampled(2, 60_000, || {
-        let pool = pool(1, 0);
-        let inner = Arc::clone(&pool);
-        let (promise, told) = promise::<()>();
-        let outer = submit(&pool, move || {
-            let waiting = spawn(&inner, async move { told.await.map(|()| 7) });
-            block_on(waiting).unwrap().unwrap()
-        });
-        promise.set_result(()).unwrap();
-        assert_eq!(outer.result(None).unwrap(), 7);
-        shut_down(&pool);
     });
 }
 

@@ -171,8 +171,9 @@ impl<S: 'static> ThreadPoolExecutor<S> {
     ///
     /// Works anywhere: also in one of the pool's own tasks, nested, and in the threads of other runtimes (which it
     /// blocks, so not in their async code). A worker lends its place while it sleeps, and runs nothing else meanwhile.
-    /// Where no thread can be added ([`max_spares`](ThreadPoolBuilder::max_spares)), it runs the pool's tasks that the
-    /// future awaits itself, and those that these await.
+    /// What the future waits for is not known to the pool: where no thread can be added
+    /// ([`max_spares`](ThreadPoolBuilder::max_spares)), one that needs the worker's own place waits for ever. `result`
+    /// does not.
     ///
     /// # Panics
     /// If the future does.

@@ -204,9 +204,6 @@ impl Pool {
     #[cold]
     pub(super) fn fail_if_deserted(&self, why: &Arc<str>) {
         let mut roster = self.lock();
-        if self.crew.load().active() == 0 && roster.rouse_polling(why) {
-            return;
-        }
         let stuck = self.is_stuck(&roster);
         let goes_on = stuck && roster.refuse_last(why);
         drop(roster);

@@ -13,13 +13,10 @@
 //!    other thread of the pool can go on. The last thread that could is not put to sleep: it runs a task that it waits
 //!    for, or gets an error. If there was nothing to be done when it lay down, and then something comes that needs a
 //!    thread (a future is woken), the last of those who sleep is woken with that error.
-//! 4. A `block_on` has no error to give. Where no thread is up and none can be added, it runs what its future is known
-//!    to await, also futures, and what these await; for the rest it sleeps, since that may come from outside. One that
-//!    sleeps already is roused for it.
 //!
 //! Lent waits are written down under the pool's lock, together with the count, so the last one is well defined.
 
-use super::roster::{Lent, LentWait, PolledTask, wants_a_thread};
+use super::roster::{Lent, LentWait};
 use super::shared::Pool;
 use super::worker::Worker;
 use crate::sync::Parker;
@@ -99,26 +96,6 @@ impl Worker {
         ran > 0
     }
 
-    /// Whether an awaited task of a future that is polled here could be run here, too.
-    fn could_poll(&self, pause: &Pause<'_>, task: &Member<'_>) -> bool {
-        matches!(pause.need, Need::Polled) && self.is_own(task) && wants_a_thread(task, task.looked_at())
-    }
-
-    /// Runs one of them; or, if there is none that can be run, polls those that wait to be woken, so that they say what
-    /// they wait for themselves.
-    fn poll_awaited(&self, pause: &Pause<'_>, why: &str) -> Step {
-        let mut any = self.run_awaited(pause.awaited, |task| self.is_own(task) && task.is_due(), 1);
-        if !any && !std::thread::panicking() && self.stack.has_room() {
-            for task in pause.awaited.iter().filter(|task| self.could_poll(pause, task)) {
-                if let Some(begun) = Begun::of_suspended(CellRef::to(task)) {
-                    self.run_begun(begun);
-                    any = true;
-                }
-            }
-        }
-        if any { Step::Again } else { Step::Never(self.explain(pause, why).into()) }
-    }
-
     fn is_own(&self, task: &Header) -> bool {
         std::ptr::eq(task.owner(), self.pool.owner())
     }
@@ -143,12 +120,12 @@ impl Worker {
         let mut roster = self.pool.lock();
         self.set_depth(self.depth() + 1);
         // Until it is decided whether this thread sleeps, nobody may count it among those who cannot go on.
-        let refusable = !pause.firm && matches!(pause.need, Need::All | Need::First | Need::Polled);
+        let refusable = !pause.firm && matches!(pause.need, Need::All | Need::First);
         let sleeper = refusable.then(|| parker.unparker());
         if roster.begin_wait(self.number, Lent { wait: LentWait::Free, sleeper }) {
             self.pool.crew.block();
         }
-        let first = if matches!(pause.need, Need::First | Need::Polled) { 1 } else { usize::MAX };
+        let first = if matches!(pause.need, Need::First) { 1 } else { usize::MAX };
         for task in pause.awaited.iter().filter(|task| self.is_own_pending(task)).take(first) {
             roster.push_urgent(self.urgent_for(), CellRef::to(task), &self.pool.crew);
         }
@@ -165,16 +142,6 @@ impl Worker {
                 None
             };
             roster.decide_wait(self.number, decided);
-            if let Some(why) = refused.as_ref().filter(|_| self.pool.crew.load().active() == 0) {
-                if pause.awaited.iter().any(|task| self.could_poll(pause, task)) {
-                    drop(roster);
-                    self.after_wait();
-                    return self.poll_awaited(pause, why);
-                }
-                if roster.rouse_polling(why) {
-                    break;
-                }
-            }
             if !work || !self.pool.is_stuck(&roster) {
                 break;
             }
@@ -207,10 +174,6 @@ impl Worker {
             Need::All => LentWait::All(pause.awaited.iter().filter(own).map(keep).collect()),
             Need::First if pause.awaited.iter().all(|task| own(&task)) => {
                 LentWait::First(pause.awaited.iter().map(keep).collect())
-            }
-            Need::Polled => {
-                let own = pause.awaited.iter().filter(own);
-                LentWait::Polled(own.map(|task| PolledTask { task: keep(task), looked_at: task.looked_at() }).collect())
             }
             Need::Room(owner) if std::ptr::eq(owner, self.pool.owner()) => LentWait::Room,
             Need::First | Need::Room(_) | Need::Outside | Need::End(_) => LentWait::Free,

@@ -3,7 +3,7 @@
 use super::queues::Local;
 use crate::state::Crew;
 use crate::sync::{JoinHandle, Unparker};
-use crate::task::{CellRef, Header, is_suspended};
+use crate::task::CellRef;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -53,29 +53,15 @@ pub(super) enum LentWait {
     All(Vec<CellRef>),
     /// Any of these tasks of the pool.
     First(Vec<CellRef>),
-    /// Any of these tasks of the pool, or something else. Told that nobody else can, the thread runs them itself.
-    Polled(Vec<PolledTask>),
     /// Room in the pool's queue.
     Room,
-}
-
-/// A task that a future awaits which a waiting thread polls.
-pub(super) struct PolledTask {
-    pub(super) task: CellRef,
-    /// It was polled out of turn, and would say nothing new.
-    pub(super) looked_at: bool,
-}
-
-/// Whether a thread could do something about a task: run it or poll it, or see what it waits for itself.
-pub(super) fn wants_a_thread(task: &Header, looked_at: bool) -> bool {
-    task.is_due() || (!looked_at && is_suspended(task))
 }
 
 impl LentWait {
     /// Whether only another thread of the pool can end it. A task that has ended has its waiter on its way already.
     fn is_stuck(&self, room: bool) -> bool {
         match self {
-            LentWait::Free | LentWait::Polled(_) => false,
+            LentWait::Free => false,
             LentWait::All(tasks) => tasks.iter().any(|task| !task.snapshot().is_terminal()),
             LentWait::First(tasks) => tasks.iter().all(|task| !task.snapshot().is_terminal()),
             LentWait::Room => !room,
@@ -200,22 +186,8 @@ impl Roster {
 
     /// Of waits that are all stuck, refuses the last that can be; `false`: there is none.
     pub(super) fn refuse_last(&mut self, why: &Arc<str>) -> bool {
-        self.refuse_last_of(why, |_| true)
-    }
-
-    /// No thread is up, and none can be added: gets up the last of those who sleep and could do something about what
-    /// they wait for.
-    pub(super) fn rouse_polling(&mut self, why: &Arc<str>) -> bool {
-        self.refuse_last_of(why, |wait| match wait {
-            LentWait::Polled(tasks) => tasks.iter().any(|polled| wants_a_thread(&polled.task, polled.looked_at)),
-            _ => false,
-        })
-    }
-
-    fn refuse_last_of(&mut self, why: &Arc<str>, which: impl Fn(&LentWait) -> bool) -> bool {
         let innermost = self.waits.iter_mut().rev().filter_map(|(_, waits)| waits.last_mut());
-        let refused =
-            innermost.filter(|lent| which(&lent.wait)).filter_map(|lent| Some((lent.sleeper.take()?, lent))).next();
+        let refused = innermost.filter_map(|lent| Some((lent.sleeper.take()?, lent))).next();
         let Some((sleeper, lent)) = refused else { return false };
         // It goes on.
         lent.wait = LentWait::Free;

@@ -234,11 +234,6 @@ impl Snapshot {
     fn references(self) -> usize {
         self.0 / REF
     }
-
-    /// Whoever asks holds a reference, so nobody else does.
-    pub(crate) fn has_one_reference(self) -> bool {
-        self.references() == 1
-    }
 }
 
 impl Lifecycle {

@@ -137,16 +137,6 @@ impl Polling {
         }
     }
 
-    /// Polled without having been woken, which a future has to bear. `false`: somebody polls it, or will.
-    #[must_use]
-    pub(crate) fn resume_idle(&self) -> bool {
-        // ORDERING: Relaxed is a guess that the compare-exchange confirms.
-        let seen = self.0.load(Ordering::Relaxed);
-        // ORDERING: Acquire pairs with the Release of the last poll.
-        seen & (WOKEN | POLLED | OVER) == 0
-            && self.0.compare_exchange(seen, seen | POLLED, Ordering::Acquire, Ordering::Relaxed).is_ok()
-    }
-
     /// By the runner: why it should end instead of being polled.
     pub(crate) fn stop_asked(&self) -> Option<Stop> {
         // ORDERING: Relaxed: the reason alone is read, and who comes later is seen when the poll ends.

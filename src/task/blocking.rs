@@ -31,23 +31,13 @@ pub(crate) struct Member<'a> {
     task: &'a Header,
     /// The end of its callbacks is waited for too.
     settled: bool,
-    /// A future that was polled out of turn by this wait already.
-    looked_at: bool,
 }
 
 impl<'a> Member<'a> {
     /// The task at the end of a chain of handed ones: what comes from another cell comes by that one's callbacks.
     pub(crate) fn resolved(task: &'a Header, settled: bool) -> Self {
         let resolved = task.resolve();
-        Member { task: resolved, settled: settled || !std::ptr::eq(resolved, task), looked_at: false }
-    }
-
-    pub(super) fn looked_at_before(self, looked_at: bool) -> Self {
-        Member { looked_at, ..self }
-    }
-
-    pub(crate) fn looked_at(&self) -> bool {
-        self.looked_at
+        Member { task: resolved, settled: settled || !std::ptr::eq(resolved, task) }
     }
 }
 
@@ -69,8 +59,6 @@ pub(crate) enum Need<'a> {
     Room(&'a Owner),
     /// The end of all tasks of a pool.
     End(&'a Owner),
-    /// What a future waits for that is polled here: one of these tasks may be enough, or something else.
-    Polled,
     /// Something that has nothing to do with tasks.
     Outside,
 }
@@ -87,7 +75,7 @@ impl<'a> Pause<'a> {
                 Some(self.awaited.iter().map(|member| graph::Awaited::task(member, member.settled)).collect())
             }
             Need::End(owner) => Some(vec![graph::Awaited::end_of_pool(owner.end_key())]),
-            Need::Room(_) | Need::Polled | Need::Outside => None,
+            Need::Room(_) | Need::Outside => None,
         }
     }
 }
@@ -145,14 +133,9 @@ pub(super) fn slot() -> Option<usize> {
     place().map(Place::slot)
 }
 
-/// Whether this thread's waits are a pool's concern.
-pub(super) fn has_place() -> bool {
-    PLACE.with(Cell::get).is_some()
-}
-
 /// Whether anybody would look at what this thread waits for.
 pub(super) fn asks() -> bool {
-    has_place() || !frame::is_empty()
+    PLACE.with(Cell::get).is_some() || !frame::is_empty()
 }
 
 /// What a single task is waited for.

@@ -4,7 +4,7 @@
 use super::header::{CellRef, Header};
 use super::run;
 use super::run_here::run_here;
-use super::spawned::{Spawned, resume_idle};
+use super::spawned::Spawned;
 use crate::error::TaskError;
 use crate::state::Begin;
 use std::fmt;
@@ -133,11 +133,6 @@ impl Begun {
             }
             Begin::Gone => None,
         }
-    }
-
-    /// Resumes a future that waits to be woken: a look at it out of turn.
-    pub(crate) fn of_suspended(task: CellRef) -> Option<Begun> {
-        (task.is_future() && resume_idle(&task)).then_some(Begun { task, resumed: true })
     }
 
     pub(crate) fn header(&self) -> &CellRef {

@@ -1,7 +1,6 @@
 //! The caller's end of a task.
 #![expect(unsafe_code, reason = "owns one reference, and takes the value by the access rules")]
 
-use super::awaited;
 use super::blocking::{self, Until};
 use super::callback::{self, Outcome};
 use super::cell::{NewCell, value};
@@ -313,9 +312,6 @@ pub(super) fn register_waker(task: &Header, waker: &Waker, whose: u64, until: Un
     // SAFETY: the lock is held.
     let known = until.holds(before) || unsafe { task.waiters.has_waker(waker, whose) };
     task.life.unlock(before, before.has_waiters());
-    if !until.holds(before) {
-        awaited::note(task);
-    }
     if known {
         return;
     }

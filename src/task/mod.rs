@@ -19,7 +19,6 @@
 // line in which threads and futures wait for what is no task: items, room, permits.
 
 mod as_completed;
-mod awaited;
 mod bell;
 mod block_on;
 mod blocking;
@@ -83,5 +82,5 @@ pub(crate) use residents::Residents;
 #[cfg(all(test, concurrent_futures_loom))]
 pub(crate) use run::Anybody;
 pub(crate) use run::{Runner, cancel};
-pub(crate) use spawned::{Home, Residence, cell_for, is_leaving, is_suspended, stop};
+pub(crate) use spawned::{Home, Residence, cell_for, is_leaving, stop};
 pub(crate) use timer::{Alarm, after, expire_after};

@@ -71,11 +71,6 @@ impl Spawned {
     }
 }
 
-/// Resumes a future that was not woken, if nobody has. The caller's reference is the runner's.
-pub(super) fn resume_idle(task: &Header) -> bool {
-    task.spawned().is_some_and(|spawned| spawned.polling.resume_idle())
-}
-
 /// The part behind the slot of a future's cell.
 struct Parts<X> {
     spawned: Spawned,

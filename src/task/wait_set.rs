@@ -1,7 +1,6 @@
 //! Waiting for many futures at once: who has ended is told to one place.
 #![expect(unsafe_code, reason = "nodes that are linked into other lists")]
 
-use super::awaited::{self, Mark};
 use super::blocking::{self, Member, Need, Pause, Ticket};
 use super::future::{CancelOnDrop, Future, FutureId};
 use super::header::Header;
@@ -159,14 +158,12 @@ pub(crate) struct WaitSet<W: Waitable> {
     /// Places whose member was handed out.
     free: Vec<usize>,
     unfinished: usize,
-    /// Who was told last of its members.
-    noted: Option<Arc<Mark>>,
 }
 
 impl<W: Waitable> WaitSet<W> {
     pub(crate) fn empty() -> Self {
         let told = Arc::new(Told { state: Mutex::new(ToldState::default()) });
-        WaitSet { told, nodes: Vec::new(), members: Vec::new(), free: Vec::new(), unfinished: 0, noted: None }
+        WaitSet { told, nodes: Vec::new(), members: Vec::new(), free: Vec::new(), unfinished: 0 }
     }
 
     /// Duplicates collapse into the first of them; places follow the order of the input.
@@ -193,7 +190,6 @@ impl<W: Waitable> WaitSet<W> {
         }
         self.unfinished += 1;
         self.members[index] = Some(future);
-        self.noted = None;
         self.register(index);
     }
 
@@ -294,8 +290,7 @@ impl<W: Waitable> WaitSet<W> {
     }
 
     /// Leaves a waker for when `wanted` members that were not handed out have ended. `false`: they have.
-    pub(crate) fn set_waker(&mut self, wanted: usize, waker: &Waker) -> bool {
-        awaited::note_all(&mut self.noted, self.members.iter().flatten().map(|member| member.target().0));
+    pub(crate) fn set_waker(&self, wanted: usize, waker: &Waker) -> bool {
         // Cloning and dropping are foreign code, and so happen outside the lock.
         let waker = waker.clone();
         let mut state = self.told.state.lock();

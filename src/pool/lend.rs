@@ -10,9 +10,10 @@
 //!    then too many parks at its next task boundary. (Waiting for a free place would deadlock: whoever has it may wait
 //!    for a lock that the returning task holds.)
 //! 3. Where no thread can be added, the wait still just sleeps if it has a limit, is for something outside, or any
-//!    other thread of the pool can go on. The last thread that could is not put to sleep: it runs a task that it waits
-//!    for, or gets an error. If there was nothing to be done when it lay down, and then something comes that needs a
-//!    thread (a future is woken), the last of those who sleep is woken with that error.
+//!    other thread of the pool is up. The last thread that is up runs a task that it waits for, whatever the others wait
+//!    for; if it cannot, and no other wait may end by itself, it is not put to sleep but gets an error. If there was
+//!    nothing to be done when it lay down, and then something comes that needs a thread (a future is woken), the last of
+//!    those who sleep is woken with that error.
 //!
 //! Lent waits are written down under the pool's lock, together with the count, so the last one is well defined.
 
@@ -96,6 +97,15 @@ impl Worker {
         ran > 0
     }
 
+    /// Whether this thread, where no other is up, could run one of the tasks that it waits for.
+    fn could_run(&self, pause: &Pause<'_>) -> bool {
+        matches!(pause.need, Need::All | Need::First)
+            && pause.deadline.is_never()
+            && !std::thread::panicking()
+            && self.stack.has_room()
+            && pause.awaited.iter().any(|task| self.is_own_pending(task))
+    }
+
     fn is_own(&self, task: &Header) -> bool {
         std::ptr::eq(task.owner(), self.pool.owner())
     }
@@ -142,15 +152,19 @@ impl Worker {
                 None
             };
             roster.decide_wait(self.number, decided);
+            if refused.is_some() && self.pool.crew.load().active() == 0 && self.could_run(pause) {
+                // Others may end their waits by themselves, or wait for this very task.
+                drop(roster);
+                self.after_wait();
+                self.run_awaited(pause.awaited, |task| self.is_own_pending(task), 1);
+                return Step::Again;
+            }
             if !work || !self.pool.is_stuck(&roster) {
                 break;
             }
             if let Some(why) = refused {
                 drop(roster);
                 self.after_wait();
-                if self.run_awaited(pause.awaited, |task| self.is_own_pending(task), 1) {
-                    return Step::Again;
-                }
                 return Step::Never(self.explain(pause, &why).into());
             }
             // Another thread lay down while this one decided, and relied on it.

@@ -282,3 +282,34 @@ fn a_shutdown_of_another_pool_without_spares() {
     assert!(slow.done());
     assert_eq!(queued.result(None).unwrap(), 3);
 }
+
+/// The last thread that is up runs what it waits for, also where another one waits for something outside, which may be
+/// what comes after that.
+#[test]
+fn beside_a_wait_for_something_outside() {
+    let _watchdog = support::watchdog();
+    let waits: [fn(&ThreadPoolExecutor) -> u32; 3] = [
+        |pool| {
+            let first = pool.submit(|| 5);
+            wait([&first], None, ReturnWhen::FirstCompleted);
+            first.result(None).unwrap()
+        },
+        |pool| as_completed([pool.submit(|| 5)], None).next().unwrap().unwrap().result(None).unwrap(),
+        |pool| pool.spawn(async { 5 }).result(None).unwrap(),
+    ];
+    for waits in waits {
+        let pool = pool_with_spares(2, 0);
+        let gate = Gate::new();
+        let outside = gate.clone();
+        let beside = pool.submit(move || blocking(|| outside.wait()));
+        support::eventually("its place is lent", || pool.stats().blocked == 1);
+        let same = pool.clone();
+        let last = pool.submit(move || {
+            let value = waits(&same);
+            gate.open();
+            value
+        });
+        assert_eq!(last.result(None).unwrap(), 5);
+        beside.result(None).unwrap();
+    }
+}

@@ -429,3 +429,24 @@ fn the_size_of_what_is_left_where_the_input_panics() {
     assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| map.next())).is_err());
     assert_eq!((map.size_hint(), map.next().is_none()), ((0, Some(0)), true));
 }
+
+/// Also while it waits for room in a queue that has none.
+#[test]
+fn futures_that_find_no_room_in_time() {
+    let _watchdog = watchdog();
+    let pool = ThreadPoolExecutor::builder().max_workers(1).queue_bound(1).build().unwrap();
+    let (gate, begun) = (Gate::new(), Gate::new());
+    let (closed, tell) = (gate.clone(), begun.clone());
+    let holds = pool.submit(move || {
+        tell.open();
+        closed.wait();
+    });
+    begun.wait();
+    let futures = pool.map(|n: usize| n, 0..).timeout(LIMIT).into_futures();
+    assert_eq!(futures.len(), 3);
+    assert!(futures[1].exception(None).unwrap().is_some_and(|error| error.is_rejected()));
+    assert!(futures[2].exception(None).unwrap().is_some_and(|error| error.is_deadline_exceeded()));
+    gate.open();
+    assert_eq!(futures[0].result(None).unwrap(), 0);
+    holds.result(None).unwrap();
+}

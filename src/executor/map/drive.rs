@@ -125,7 +125,7 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
                 return futures;
             }
             match input.next() {
-                Some(item) => futures.push(self.runner.submit_one(item, limit)),
+                Some(item) => futures.push(self.runner.submit_one(item, limit, deadline.remaining())),
                 None => return futures,
             }
         }

@@ -198,6 +198,7 @@ impl<'e, I: Iterator, R: Send> Map<'e, I, R> {
     ///
     /// A [`timeout`](Map::timeout) limits the pulling, and neither the tasks nor the waits for them: once it is past,
     /// one last future that has failed with [`TaskError::DeadlineExceeded`] stands for the inputs that were not pulled.
+    /// An input that waits for room in a bounded queue until then is rejected.
     pub fn into_futures(self) -> Vec<Future<R>> {
         self.drive.into_futures()
     }

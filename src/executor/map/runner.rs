@@ -14,8 +14,8 @@ pub(super) trait Runner<'e, T, R>: Send {
     /// Runs the items as one task. `room`: how long to wait for room in a bounded queue.
     fn submit(&self, items: Vec<T>, limit: Option<Duration>, room: Option<Duration>) -> Box<dyn Pending<R> + 'e>;
 
-    /// Runs one item as a task whose future is given away.
-    fn submit_one(&self, item: T, limit: Option<Duration>) -> Future<R>;
+    /// Runs one item as a task whose future is given away. `room`: as above.
+    fn submit_one(&self, item: T, limit: Option<Duration>, room: Option<Duration>) -> Future<R>;
 
     fn max_workers(&self) -> usize;
 }
@@ -70,8 +70,8 @@ where
         Box::new(self.give(ChunkWork { items, f: Arc::clone(&self.f) }, limit, room))
     }
 
-    fn submit_one(&self, item: T, limit: Option<Duration>) -> Future<R> {
-        self.give(OneItem(item, Arc::clone(&self.f)), limit, None)
+    fn submit_one(&self, item: T, limit: Option<Duration>, room: Option<Duration>) -> Future<R> {
+        self.give(OneItem(item, Arc::clone(&self.f)), limit, room)
     }
 
     fn max_workers(&self) -> usize {
@@ -101,8 +101,8 @@ where
         Box::new(FalliblePending(self.0.submit(items, limit, room)))
     }
 
-    fn submit_one(&self, item: T, limit: Option<Duration>) -> Future<R> {
-        self.0.submit_one(item, limit).fallible()
+    fn submit_one(&self, item: T, limit: Option<Duration>, room: Option<Duration>) -> Future<R> {
+        self.0.submit_one(item, limit, room).fallible()
     }
 
     fn max_workers(&self) -> usize {

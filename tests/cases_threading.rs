@@ -532,6 +532,16 @@ fn a_cancelled_timer_calls_nothing_and_ends_at_once() {
     assert!(dropped.is_open() && !timer.is_alive());
 }
 
+/// Its thread has nothing left to wait for, and the end of the process would wait for that.
+#[test]
+fn a_timer_whose_future_is_cancelled_ends_at_once_too() {
+    let _watchdog = watchdog();
+    let timer = Timer::new(Duration::MAX, || ()).start().unwrap();
+    assert!(timer.future().cancel());
+    timer.thread().join(Duration::from_secs(60)).unwrap();
+    assert!(timer.cancel() && timer.join(None).is_err_and(|error| error.is_cancelled()));
+}
+
 // case 254
 #[test]
 fn a_name_of_any_length_and_script_will_do() {

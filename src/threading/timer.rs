@@ -72,7 +72,10 @@ impl<F> Timer<F> {
         let wait = move || {
             seen.wait(interval);
         };
-        Ok(TimerHandle { thread: self.setup.start(wait, self.function)?, cancelled })
+        let thread = self.setup.start(wait, self.function)?;
+        // However it is cancelled, by its future too, there is nothing left to wait for.
+        thread.future().add_done_callback(move |_| cancelled.set());
+        Ok(TimerHandle { thread })
     }
 }
 
@@ -88,17 +91,13 @@ impl<F> fmt::Debug for Timer<F> {
 /// A [`Timer`] that was started; it is a [`ThreadHandle`] too. Dropping it leaves the timer running.
 pub struct TimerHandle<T> {
     thread: ThreadHandle<T>,
-    /// Ends the wait early.
-    cancelled: Arc<Event>,
 }
 
 impl<T> TimerHandle<T> {
     /// Cancels it. `true`: the function was not called and never will be, also on a second call; `false`: it runs, or
     /// has run. Exact, where Python's leaves it open.
     pub fn cancel(&self) -> bool {
-        let never = self.thread.future().cancel();
-        self.cancelled.set();
-        never
+        self.thread.future().cancel()
     }
 }
 

@@ -804,6 +804,35 @@ fn values_end_with_their_thread_or_after_their_object() {
 }
 
 #[test]
+fn values_that_panic_while_they_are_dropped_end_there() {
+    struct Bomb(Arc<AtomicUsize>);
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            std::panic::resume_unwind(Box::new("a bomb"));
+        }
+    }
+    let _watchdog = watchdog();
+    let dropped = Arc::new(AtomicUsize::new(0));
+    let counts = Arc::clone(&dropped);
+    let body = move || {
+        let locals = [(); 3].map(|()| {
+            let counts = Arc::clone(&counts);
+            Local::new(move || Bomb(Arc::clone(&counts)))
+        });
+        locals.iter().for_each(|local| local.with(|_| ()));
+        drop(locals);
+        // The fourth value: those of objects that are gone are dropped now, all of them.
+        let seven = Local::new(|| 7).with(|seven| *seven);
+        // And one at the end of the thread.
+        let counts = Arc::clone(&counts);
+        Local::new(move || Bomb(Arc::clone(&counts))).with(|_| seven)
+    };
+    assert_eq!(Thread::new(body).start().unwrap().join(None).unwrap(), 7);
+    assert_eq!(dropped.load(Ordering::SeqCst), 4);
+}
+
+#[test]
 fn making_a_value_may_look_at_it_or_panic() {
     fn next(local: &'static std::sync::OnceLock<Local<u32>>, depth: &'static AtomicUsize) -> u32 {
         if depth.fetch_add(1, Ordering::SeqCst) == 0 {

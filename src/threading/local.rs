@@ -3,6 +3,7 @@
 //! The values live with their threads, so they need no lock and need not be `Send`. A thread finds them by the address
 //! of the object that they belong to; that address cannot be given to another object while an entry holds it weakly.
 
+use crate::sync::drop_contained;
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -14,7 +15,8 @@ use std::sync::{Arc, Weak};
 /// thread.
 ///
 /// What std's `thread_local!` is for a static, this is for an object. After the object itself is gone, a thread drops
-/// its value for it when its values for other objects have doubled, or when it ends.
+/// its value for it when its values for other objects have doubled, or when it ends. A panic in the drop of a value ends
+/// there.
 ///
 /// # Examples
 /// ```
@@ -38,8 +40,19 @@ pub struct Local<T: 'static> {
 type Gone = Box<dyn Fn() -> bool>;
 
 struct Entry {
+    /// A `Contained<T>`.
     value: Rc<dyn Any>,
     gone: Gone,
+}
+
+/// Whose drop never panics: several of them are dropped one after another, also at the end of a thread, where a panic
+/// would end the process.
+struct Contained<T>(Option<T>);
+
+impl<T> Drop for Contained<T> {
+    fn drop(&mut self) {
+        drop_contained(self.0.take());
+    }
 }
 
 std::thread_local! {
@@ -61,9 +74,9 @@ impl<T: 'static> Local<T> {
         // Nothing is borrowed while foreign code runs: it may come here again.
         let known = VALUES.with(|values| values.borrow().get(&self.key()).map(|entry| Rc::clone(&entry.value)));
         let value = known.unwrap_or_else(|| self.insert());
-        match value.downcast_ref::<T>() {
-            Some(value) => f(value),
-            None => unreachable!("the key is this object's, and all of its values are of this type"),
+        match value.downcast_ref() {
+            Some(Contained(Some(value))) => f(value),
+            _ => unreachable!("the key is this object's, all of its values are of this type, and there until the drop"),
         }
     }
 
@@ -72,7 +85,7 @@ impl<T: 'static> Local<T> {
     }
 
     fn insert(&self) -> Rc<dyn Any> {
-        let made: Rc<dyn Any> = Rc::new((self.make)());
+        let made: Rc<dyn Any> = Rc::new(Contained(Some((self.make)())));
         let weak: Weak<dyn Fn() -> T + Send + Sync> = Arc::downgrade(&self.make);
         let gone: Gone = Box::new(move || weak.strong_count() == 0);
         let (value, dead) = VALUES.with(|values| {
@@ -85,7 +98,7 @@ impl<T: 'static> Local<T> {
             let dead: Vec<usize> = dead.map(|(key, _)| *key).collect();
             (value, dead.iter().filter_map(|key| values.remove(key)).collect::<Vec<_>>())
         });
-        crate::sync::drop_contained((dead, made));
+        drop((dead, made));
         value
     }
 }

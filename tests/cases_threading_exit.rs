@@ -73,6 +73,10 @@ const PROGRAMS: &[Program] = &[
     ("two_exit", two_exit, ends(0, &["main done", "exits", "thread done"])),
     ("two_exit_and_are_joined", two_exit_and_are_joined, ends(4, &["abandoned"])),
     ("many_exit", many_exit, ends(0, MAIN_ONLY)),
+    ("others_exit_and_are_joined", others_exit_and_are_joined, ends(4, &["daemon joined", "foreign joined"])),
+    ("main_is_joined_while_a_thread_exits", main_is_joined_while_a_thread_exits, ends(3, &["main returns", "main joined"])),
+    ("a_callback_exits", a_callback_exits, ends(3, &["joined"])),
+    ("main_is_joined_by_last_words", main_is_joined_by_last_words, ends(3, &["no deadlock"])),
     // case 224: the main thread is over when it ends the process, so it can be joined.
     ("main_is_joined", main_is_joined, ends(0, &["end of main", "end of thread"])),
     // case 228: as long as there are any, also those that come while it waits.
@@ -81,6 +85,8 @@ const PROGRAMS: &[Program] = &[
     ("thread_locals", thread_locals, ends(0, &["main done", "thread-local dropped"])),
     // case 238: a panic in a thread is printed once, and is the thread's own matter.
     ("a_thread_panics", a_thread_panics, complains(ends(0, &["main done"]), "thread 'the one that panics'")),
+    // case 240
+    ("a_thread_panics_without_stderr", a_thread_panics_without_stderr, ends(0, &["main done"])),
     // cases 216, 217, 218 (and 257, 258: exit handlers run once)
     ("last_words", last_words, ends(0, &["main done", "thread done", "refused", "no deadlock", "joined"])),
     // case 245
@@ -380,6 +386,93 @@ fn many_exit() {
     say("main done");
 }
 
+/// Not only those that are waited for: a daemon, and a thread of std's, are second to exit too.
+fn others_exit_and_are_joined() {
+    static FIRST: Event = Event::new();
+    let first = start(
+        || {
+            FIRST.wait(None);
+            exit(4);
+        },
+        false,
+    );
+    let first = first.thread().clone();
+    let seen = first.clone();
+    let daemon = Thread::new(move || {
+        seen.join(None).unwrap();
+        exit(5);
+    });
+    let daemon = daemon.daemon(true).start::<()>().unwrap();
+    let (tell, told) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        tell.send(current()).unwrap();
+        first.join(None).unwrap();
+        exit(6);
+    });
+    let foreign = told.recv().unwrap();
+    let _joining = Thread::new(move || {
+        FIRST.set();
+        daemon.thread().join(None).unwrap();
+        say("daemon joined");
+        foreign.join(None).unwrap();
+        say("foreign joined");
+    })
+    .start()
+    .unwrap();
+    until_the_end();
+}
+
+/// `main` returns, and is kept on its way to the end because somebody else is on that way already.
+fn main_is_joined_while_a_thread_exits() {
+    static EXITING: Event = Event::new();
+    let exiting = start(
+        || {
+            EXITING.wait(None);
+            exit(3);
+        },
+        false,
+    );
+    start(
+        || {
+            until_main_ends();
+            say("main joined");
+        },
+        false,
+    );
+    EXITING.set();
+    exiting.thread().join(None).unwrap();
+    say("main returns");
+}
+
+/// Between the end of a thread's function and the end of the thread.
+fn a_callback_exits() {
+    static OVER: Event = Event::new();
+    let exiting = start(|| assert!(OVER.wait(None)), false);
+    exiting.future().add_done_callback(|_| exit(3));
+    let thread = exiting.thread().clone();
+    start_joining(move || {
+        thread.join(None).unwrap();
+        say("joined");
+    });
+    OVER.set();
+    until_the_end();
+}
+
+fn start_joining(function: impl FnOnce() + Send + 'static) {
+    let _detached = Thread::new(function).start().unwrap();
+}
+
+/// While a thread ends the process, `main` is one of those that nobody waits for.
+fn main_is_joined_by_last_words() {
+    extern "C" fn join_main() {
+        assert!(main_thread().join(None).is_err_and(|error| error.is_deadlock()));
+        say("no deadlock");
+    }
+    at_exit(join_main);
+    start(|| exit(3), false);
+    until_the_end();
+}
+
 fn main_is_joined() {
     let main = current();
     assert_eq!(main, main_thread());
@@ -429,6 +522,13 @@ fn a_thread_panics() {
         };
         let _detached = Thread::new(panics).name("the one that panics").start::<()>().unwrap();
     });
+}
+
+/// Nobody can be told, and nothing else comes of it.
+fn a_thread_panics_without_stderr() {
+    #[cfg(unix)]
+    close_stderr();
+    a_thread_panics();
 }
 
 /// After all threads that are waited for have ended: it was registered before they were.
@@ -514,6 +614,17 @@ fn at_exit(handler: extern "C" fn()) {
         safe fn atexit(handler: extern "C" fn()) -> std::ffi::c_int;
     }
     assert_eq!(atexit(handler), 0);
+}
+
+#[cfg(unix)]
+#[expect(unsafe_code, reason = "std does not close it")]
+fn close_stderr() {
+    // SAFETY: this is the C library's own signature.
+    unsafe extern "C" {
+        fn close(descriptor: std::ffi::c_int) -> std::ffi::c_int;
+    }
+    // SAFETY: nobody owns the standard error; who writes to it is told that it is not there.
+    assert_eq!(unsafe { close(2) }, 0);
 }
 
 /// Runs `program` in a process that is forked off, and tells its status.

@@ -11,9 +11,10 @@
 //! are waited for, and with the last one the door is closed (`registry`).
 //!
 //! # Who ends it once more
-//! A second thread that calls `exit` meanwhile is kept by std, on Linux, for ever: it would never be gone, and the first
-//! one would wait for it for ever. So the one that waits looks, now and then, whether a thread sleeps where std puts
-//! them, and counts it as gone too. The process ends with the status of the first.
+//! A second thread that calls `exit` meanwhile is kept by std, on Linux, for ever, and so is `main` when it returns: it
+//! would never be gone, and the first one would wait for ever, for it or for a thread that joins it. So the one that
+//! waits looks, now and then, whether a thread sleeps where std puts them, and counts it as gone too; daemons as well,
+//! because others may be waiting for them. The process ends with the status of the first.
 //!
 //! # After a fork
 //! The child has the handler, but none of the threads: the registry is another process's, and is not waited for.
@@ -43,26 +44,31 @@ fn wait() {
     let own = ident::current();
     registry::end_by(own);
     // Others may wait for it. (Where `exit` drops thread-locals first, as glibc's does, it has left already.)
-    registry::leave(own);
-    if own == ident::MAIN {
-        // It may never have asked who it is; whoever asks for it from now on learns that it is over.
-        let main = registry::main_thread();
-        main.set_gone();
-    }
+    count_as_gone(own);
     let mut look = FIRST_LOOK;
     let mut paused = BTreeMap::new();
-    while let Err(open) = registry::close_until(Deadline::after(Some(look))) {
+    while let Err(others) = registry::close_until(Deadline::after(Some(look))) {
         let mut now = BTreeMap::new();
-        for thread in open {
+        for thread in others {
             let pause = thread.native_id_so_far().and_then(sys::pause_of);
             match pause {
                 // Twice in the same place.
-                Some(pause) if paused.get(&thread.ident()) == Some(&pause) => registry::leave(thread.ident()),
+                Some(pause) if paused.get(&thread.ident()) == Some(&pause) => count_as_gone(thread.ident()),
                 Some(pause) => drop(now.insert(thread.ident(), pause)),
                 None => {}
             }
         }
         paused = now;
         look = (look * 2).min(LAST_LOOKS);
+    }
+}
+
+/// The thread never does anything again that could be waited for.
+fn count_as_gone(ident: u64) {
+    registry::leave(ident);
+    if ident == ident::MAIN {
+        // It may never have asked who it is; whoever asks for it from now on learns that it is over.
+        let main = registry::main_thread();
+        main.set_gone();
     }
 }

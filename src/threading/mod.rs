@@ -26,10 +26,10 @@
 //!   is an error.
 //! * A thread that calls `std::process::exit` does not wait for itself. Whoever joins it, or `main` after its return,
 //!   goes on: to them it is at its end.
-//! * If a second thread calls `exit` meanwhile, the first one's status counts, and the second counts as ended. (It sleeps
-//!   in `pause(2)` from then on, and that is how it is found. A thread that waits for signals in that way, when nothing
-//!   but the end of the process is left to wait for, is taken for one. Who calls C's `exit` directly twice at once is on
-//!   their own.)
+//! * If a second thread calls `exit` meanwhile, daemon or not, or `main` returns, the first one's status counts, and the
+//!   second counts as ended. (It sleeps in `pause(2)` from then on, and that is how it is found, within seconds. A thread
+//!   that waits for signals in that way, when nothing but the end of the process is left to wait for, is taken for one.
+//!   Who calls C's `exit` directly twice at once is on their own.)
 //! * A thread that calls `exit` gives nothing back: if it holds a lock, or is the party of a barrier, that one of the
 //!   others needs to come to its end, neither ends. Leaving `main` by return has no such trap.
 //! * `std::process::abort`, C's `_exit` and deadly signals wait for nobody; Ctrl-C ends the waiting.

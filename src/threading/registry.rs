@@ -176,7 +176,7 @@ pub(super) fn end_by(ident: u64) {
 /// Waits until none is open, and closes the door.
 ///
 /// # Errors
-/// Those that are still open when the deadline comes.
+/// If some are still open when the deadline comes: all threads that are known.
 pub(super) fn close_until(deadline: Deadline) -> Result<(), Vec<ThreadRef>> {
     let mut registry = registry();
     loop {
@@ -185,8 +185,7 @@ pub(super) fn close_until(deadline: Deadline) -> Result<(), Vec<ThreadRef>> {
             return Ok(());
         }
         if deadline.is_past() {
-            let open = registry.threads.values().filter(|entry| entry.is_open());
-            return Err(open.map(|entry| entry.thread.clone()).collect());
+            return Err(registry.threads.values().map(|entry| entry.thread.clone()).collect());
         }
         registry = FEWER.wait_until(registry, deadline);
     }

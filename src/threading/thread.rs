@@ -113,7 +113,7 @@ impl Setup {
         let shared_name: Arc<str> = Arc::from(name.as_str());
         let (value, future) = named_promise(Arc::clone(&shared_name));
         let (end, ended) = named_promise(Arc::clone(&shared_name));
-        let course = Arc::new(Course(Mutex::new(Some(Ends { value, end }))));
+        let course = Arc::new(Course(Mutex::new(Ends { value: Some(value), end: Some(end) })));
         let thread = ThreadRef::started(ident::next(), shared_name, daemon, ended.shared());
         registry::enter(&thread, Arc::clone(&course) as Arc<dyn Unfinished>)?;
         let unstarted = Unstarted(thread.ident());
@@ -150,39 +150,47 @@ fn next_name<F>() -> String {
     if is_name { format!("Thread-{number} ({function})") } else { format!("Thread-{number}") }
 }
 
-/// The ends of a thread that are to be told.
+/// The ends of a thread that are to be told; `None` where somebody is telling it, or has.
 struct Ends<T> {
-    value: Promise<T>,
+    value: Option<Promise<T>>,
     /// Only that it has ended, for those who do not take the value.
-    end: Promise<()>,
+    end: Option<Promise<()>>,
 }
 
-/// A thread from its start to its end. Whoever takes the ends out tells them: the thread when its function has ended,
-/// or who finds that it never will.
-struct Course<T>(Mutex<Option<Ends<T>>>);
+/// A thread from its start to its end. Whoever takes an end out tells it: the thread when its function has ended, or who
+/// finds that it never will. One at a time, because callbacks of the first may never come back (they may call `exit`),
+/// and then the second is still there to be told.
+struct Course<T>(Mutex<Ends<T>>);
 
 impl<T: Send + 'static> Course<T> {
     /// `None`: its future was cancelled before.
     fn begin(&self) -> Option<[Standing; 2]> {
         let mut ends = self.0.lock();
-        let ends = ends.as_mut()?;
-        ends.end.set_running();
-        if !ends.value.set_running() {
+        let Ends { value: Some(value), end: Some(end) } = &mut *ends else { return None };
+        end.set_running();
+        if !value.set_running() {
             return None;
         }
-        Some([ends.value.standing()?, ends.end.standing()?])
+        Some([value.standing()?, end.standing()?])
     }
 
     fn finish(&self, outcome: Option<Result<T, TaskError>>) {
-        let ends = self.0.lock().take();
-        let Some(ends) = ends else { return drop_contained(outcome) };
-        match outcome {
+        // Each is taken out in a statement of its own, because what is told calls foreign code.
+        let value = self.0.lock().value.take();
+        match (value, outcome) {
             // A future that runs is not cancelled, so it takes the value.
-            Some(Ok(value)) => drop_contained(ends.value.set_result(value)),
-            Some(Err(error)) => drop(ends.value.set_exception(error)),
-            None => {}
+            (Some(value), Some(Ok(outcome))) => drop_contained(value.set_result(outcome)),
+            (Some(value), Some(Err(error))) => drop(value.set_exception(error)),
+            (value, outcome) => {
+                drop(value);
+                drop_contained(outcome);
+            }
         }
-        drop_contained(ends.end.set_result(()));
+        let end = self.0.lock().end.take();
+        if let Some(end) = end {
+            // Nobody cancels it, and there is nothing in it.
+            let _ = end.set_result(());
+        }
     }
 }
 

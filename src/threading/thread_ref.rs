@@ -111,7 +111,7 @@ impl ThreadRef {
     ///
     /// # Errors
     /// [`TaskError::TimedOut`] if the limit came first. [`TaskError::Deadlock`] where it would wait for itself, for a
-    /// thread that waits for it, or, at the process's end, for a daemon.
+    /// thread that waits for it, or, in the last steps of the process, for a thread that those do not wait for.
     pub fn join(&self, timeout: impl Into<Option<Duration>>) -> Result<(), TaskError> {
         self.join_until(Deadline::after(timeout.into()))
     }
@@ -131,9 +131,10 @@ impl ThreadRef {
         if self.shared.ident == ident::current() {
             return Some(format!("thread `{}` waits for its own end", self.name()).into());
         }
-        (self.is_daemon() && self.is_alive() && registry::is_ending_here()).then(|| {
-            format!("the process ends, which may be before daemon thread `{}` does: join it earlier", self.name())
-                .into()
+        // Those that were waited for are over by then; of the others, and of `main`, nobody knows.
+        (self.is_alive() && registry::is_ending_here()).then(|| {
+            let name = self.name();
+            format!("the process ends, and does not wait for thread `{name}`, which still runs: join it earlier").into()
         })
     }
 

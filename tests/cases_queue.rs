@@ -404,6 +404,26 @@ fn equal_priorities_come_in_the_order_in_which_they_were_put() {
     assert_eq!(order, sorted);
 }
 
+/// `Ord` decides, wherever items are compared, and nothing else; also for a type whose other order is finer.
+#[test]
+fn items_are_compared_by_ord_alone() {
+    #[derive(Debug, PartialEq, Eq, PartialOrd)]
+    struct Job(u32, usize);
+    #[expect(clippy::derive_ord_xor_partial_ord, reason = "two orders are what this test is about")]
+    impl Ord for Job {
+        fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+            self.0.cmp(&other.0)
+        }
+    }
+
+    let queue = PriorityQueue::unbounded();
+    for number in (0..20).rev() {
+        queue.put(Job(0, number), None).unwrap();
+    }
+    queue.shutdown(false);
+    assert_eq!(queue.iter().map(|job| job.1).collect::<Vec<_>>(), (0..20).rev().collect::<Vec<_>>());
+}
+
 #[test]
 #[should_panic(expected = "could hold nothing")]
 fn a_bound_of_none_at_all_is_refused() {

@@ -102,7 +102,7 @@ impl<T: Ord> Pile for Heap<T> {
     /// From the bottom up, past everything that is larger. It is younger than all that are equal.
     fn place_for(&self, item: &T) -> usize {
         let mut place = self.ranked.len();
-        while place > 0 && item < &self.ranked[parent(place)].item {
+        while place > 0 && item.cmp(&self.ranked[parent(place)].item).is_lt() {
             place = parent(place);
         }
         place

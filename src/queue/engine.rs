@@ -71,7 +71,9 @@ impl<S: Store> Engine<S> {
             Err(NotPut::Full(item)) => item,
             ended => return self.settle_put(ended),
         };
-        let (mut waiting, mut slot) = (self.waiting_putter(), Some(item));
+        // In this order: where this is dropped, the room is passed on before the item's own code runs.
+        let mut slot = Some(item);
+        let mut waiting = self.waiting_putter();
         let ended = poll_fn(|cx| waiting.poll(cx, |_, _| self.put_or_sleep(&mut slot))).await;
         self.settle_put(ended)
     }

@@ -74,6 +74,30 @@ fn a_put_that_is_dropped_puts_nothing_and_leaves_the_room_to_the_next() {
     assert_eq!((queue.len(), Arc::strong_count(&item)), (1, 2));
 }
 
+/// The item's own code runs when the room has been passed on: it may want what the next one does with it.
+#[test]
+fn a_put_that_is_dropped_is_out_of_the_line_before_its_item_is_dropped() {
+    struct Looks<'a>(&'a Gate, bool);
+    impl Drop for Looks<'_> {
+        fn drop(&mut self) {
+            assert!(!self.1 || self.0.is_open(), "the next one has not heard of the room");
+        }
+    }
+    let _watchdog = watchdog();
+    let (woken, second) = ring();
+    let (_, first) = ring();
+    let looks = |looks| Looks(&woken, looks);
+    let queue = Queue::bounded(1);
+    queue.put(looks(false), None).unwrap();
+    let mut dropped = Box::pin(queue.put_async(looks(true)));
+    let mut next = Box::pin(queue.put_async(looks(false)));
+    assert!(poll(dropped.as_mut(), &first).is_pending());
+    assert!(poll(next.as_mut(), &second).is_pending());
+    drop(queue.get(None).unwrap());
+    drop(dropped);
+    assert!(poll(next.as_mut(), &second).is_ready());
+}
+
 #[test]
 fn a_get_that_is_dropped_takes_nothing_and_passes_the_wake_on() {
     let _watchdog = watchdog();

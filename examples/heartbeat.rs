@@ -2,7 +2,7 @@
 //!
 //! Threads look for twin primes, each in its part of the numbers. `main` has nothing to do when they have been started,
 //! and simply returns; the process waits for the searchers, because they are no daemons, and ends the heartbeat, which is
-//! one, in the middle of its loop. The one who finishes last prints the sum.
+//! one, in the middle of its loop. When all of them are through, one of them prints the sum.
 
 use concurrent_futures::threading::{Barrier, Event, Thread, active_count, current};
 use std::io;

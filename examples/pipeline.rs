@@ -7,8 +7,10 @@
 //! ```
 //!
 //! A stage ends when its queue is shut down and empty, and then shuts the next one down, so the end runs through. A
-//! stage that fails also closes the queue behind it, so nobody waits for it. The same is done in a plain loop, and compared. Exit status: 0 if the two agree, 1 if they do not,
-//! 2 if there is no such directory.
+//! stage that fails also closes the queue behind it, so nobody waits for it.
+//!
+//! The same is done in a plain loop, and compared. Exit status: 0 if the two agree, 1 if they do not, 2 if there is no
+//! such directory.
 
 #[path = "common/files.rs"]
 mod files;

@@ -174,9 +174,9 @@ macro_rules! queue {
             /// Waits until every item that was put is done: as long as it takes (`None`), or for so long. Says whether
             /// they were.
             ///
-            /// It can be called again and again, by several threads. Python's `join` has no limit. A shutdown alone
-            /// does not end it, because what is there can still be got and done; an immediate one does, as soon as
-            /// those are done that somebody has.
+            /// It can be called again and again, by several threads; not by one that has a [`Got`] itself, which would
+            /// wait for itself. Python's `join` has no limit. A shutdown alone does not end it, because what is there
+            /// can still be got and done; an immediate one does, as soon as those are done that somebody has.
             ///
             /// # Examples
             /// ```
@@ -314,8 +314,8 @@ queue! {
     /// `queue.PriorityQueue`, whose order among equals is by chance.
     ///
     /// For the largest first, put [`Reverse`](std::cmp::Reverse)`(item)`. Items are compared while the queue is locked:
-    /// `Ord` must not use the queue itself, and panics if it does. If it panics, that goes on to the caller, and the queue is as it was before
-    /// the call; the item of a put is dropped then.
+    /// `Ord` must not use the queue itself, and panics if it does. If it panics, that goes on to the caller, and the
+    /// queue is as it was before the call; the item of a put is dropped then.
     ///
     /// # Examples
     /// ```

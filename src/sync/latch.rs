@@ -9,6 +9,7 @@ use super::chosen::nap;
 use super::{Access, AtomicBool, Ordering, spin_hint};
 use std::cell::UnsafeCell;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
@@ -41,7 +42,7 @@ impl<T> Latch<T> {
         if !self.take() {
             self.wait();
         }
-        LatchGuard(self)
+        LatchGuard(self, PhantomData)
     }
 
     #[inline]
@@ -76,7 +77,9 @@ impl<T> fmt::Debug for Latch<T> {
 }
 
 /// The latch is taken for as long as this lives.
-pub(crate) struct LatchGuard<'a, T>(&'a Latch<T>);
+///
+/// It stays on its thread, and is not shared either: the latch asks of the value only that it can be moved.
+pub(crate) struct LatchGuard<'a, T>(&'a Latch<T>, PhantomData<*const ()>);
 
 impl<T> Deref for LatchGuard<'_, T> {
     type Target = T;

@@ -14,10 +14,11 @@ use std::time::Duration;
 /// Who changes something notifies afterwards, with the lock or just after releasing it.
 ///
 /// A notification goes to those who wait at that time, first come first served, and to exactly as many as were asked
-/// for; to one that was about to give up it is not lost.
+/// for; one whose limit passes at that moment has got it. A future that is dropped with one, before it has the lock
+/// again, passes it on to the next, who may have come later.
 ///
 /// # Cancel safety
-/// Dropping an async wait leaves the lock released, and passes on a notification that was meant for it.
+/// Dropping an async wait leaves the lock released.
 ///
 /// # Examples
 /// ```

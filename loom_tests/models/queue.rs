@@ -247,6 +247,25 @@ fn joining_against_two_who_finish() {
     });
 }
 
+/// Would show: more finished than have arrived, in the eyes of somebody who finishes what others have got.
+#[test]
+fn finishing_by_hand_against_getting() {
+    bounded(3, || {
+        let queue = Arc::new(Queue::unbounded());
+        let getting = Arc::clone(&queue);
+        let getter = thread::spawn(move || {
+            getting.put(1, None).unwrap();
+            getting.put(2, None).unwrap();
+            // Which tells everybody how many have arrived, without a look.
+            getting.get(None).unwrap().detach()
+        });
+        let early = u64::from(queue.task_done().is_ok());
+        assert!(queue.unfinished() <= 2 - early);
+        assert_eq!(getter.join().unwrap(), 1);
+        assert_eq!(queue.unfinished(), 2 - early);
+    });
+}
+
 /// Would show: a joiner that an emptied queue leaves asleep.
 #[test]
 fn joining_against_emptying() {

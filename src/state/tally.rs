@@ -14,7 +14,9 @@
 //!
 //! # Why a count of none is true
 //! Who compares reads `word` first and `arrived` after it. Let both be n. `arrived` never falls below what is finished,
-//! and never falls: so it was n already when `word` was read, and in that moment nothing was unfinished.
+//! and never falls: so it was n already when `word` was read, and in that moment nothing was unfinished. Nor is
+//! `arrived` ever seen to be less than what was finished: whoever finishes something has seen, in itself or in `seen`,
+//! that so much has arrived, and hands that on with `word`.
 //!
 //! # Why no joiner is forgotten
 //! A joiner sets JOINERS by the same read-modify-write that tells it the number of the finished. A finish that came
@@ -87,8 +89,8 @@ impl Tally {
     /// Tells the finishers of arrivals that somebody has looked at anyway. The caller holds the lock for taking.
     #[inline]
     pub(crate) fn note(&self, arrived: u64) {
-        // ORDERING: Relaxed, because too small a value only costs a look.
-        self.finishes.seen.store(arrived, Ordering::Relaxed);
+        // ORDERING: Release pairs with the Acquire in `finish`.
+        self.finishes.seen.store(arrived, Ordering::Release);
     }
 
     pub(crate) fn unfinished(&self) -> u64 {
@@ -105,8 +107,9 @@ impl Tally {
         let mut before = word.load(Ordering::Acquire);
         loop {
             let finished = before / ONE + count;
-            // ORDERING: Relaxed, as in `note`.
-            let mut arrived = self.finishes.seen.load(Ordering::Relaxed);
+            // ORDERING: Acquire pairs with the Release in `note`: who goes by this instead of a look has seen what has
+            // arrived, and so has whoever sees that something was finished.
+            let mut arrived = self.finishes.seen.load(Ordering::Acquire);
             if finished >= arrived {
                 arrived = self.arrived();
             }

@@ -67,6 +67,7 @@ const PROGRAMS: &[Program] = &[
     ("thread_exits", thread_exits, ends(3, DONE)),
     ("daemon_exits", daemon_exits, ends(3, DONE)),
     ("worker_of_a_pool_exits", worker_of_a_pool_exits, ends(3, DONE)),
+    ("a_worker_that_exits_lends_its_place", a_worker_that_exits_lends_its_place, ends(3, &["thread done"])),
     ("main_joins_the_thread_that_exits", main_joins_the_thread_that_exits, ends(3, &["abandoned", "joined"])),
     ("main_returns_while_a_thread_exits", main_returns_while_a_thread_exits, ends(3, &["main returns", "thread done"])),
     ("a_thread_awaits_the_one_that_exits", a_thread_awaits_the_one_that_exits, ends(3, &["abandoned"])),
@@ -261,6 +262,19 @@ fn worker_of_a_pool_exits() {
     worker();
     main_done(|| ());
     let _ = pool.submit(|| exit(3)).result(None);
+    until_the_end();
+}
+
+/// The pool has one thread, which exits; a thread that is waited for needs it to come to its end.
+fn a_worker_that_exits_lends_its_place() {
+    let pool = ThreadPoolExecutor::new(1).unwrap();
+    let _exits = pool.submit(|| {
+        MAIN_IS_DONE.wait(None);
+        exit(3)
+    });
+    let behind = pool.submit(|| say("thread done"));
+    start_joining(move || behind.result(None).unwrap());
+    MAIN_IS_DONE.set();
     until_the_end();
 }
 

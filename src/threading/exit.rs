@@ -23,6 +23,7 @@ use super::ident;
 use super::registry;
 use super::sys;
 use crate::sync::{Deadline, contain};
+use crate::task::blocking;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -45,6 +46,11 @@ fn wait() {
     registry::end_by(own);
     // Others may wait for it. (Where `exit` drops thread-locals first, as glibc's does, it has left already.)
     count_as_gone(own);
+    // As a pool's worker it may have the place that one of the others needs a task to be run in.
+    blocking(wait_for_others);
+}
+
+fn wait_for_others() {
     let mut look = FIRST_LOOK;
     let mut paused = BTreeMap::new();
     while let Err(others) = registry::close_until(Deadline::after(Some(look))) {

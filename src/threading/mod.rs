@@ -30,8 +30,9 @@
 //!   second counts as ended. (It sleeps in `pause(2)` from then on, and that is how it is found, within seconds. A thread
 //!   that waits for signals in that way, when nothing but the end of the process is left to wait for, is taken for one.
 //!   Who calls C's `exit` directly twice at once is on their own.)
-//! * A thread that calls `exit` gives nothing back: if it holds a lock, or is the party of a barrier, that one of the
-//!   others needs to come to its end, neither ends. Leaving `main` by return has no such trap.
+//! * A thread that calls `exit` gives nothing back: if it holds a lock, or is the party of a barrier, or calls it from a
+//!   callback of a future, that one of the others needs to come to its end, neither ends. (The first one lends its place,
+//!   if it is a worker of a pool.) Leaving `main` by return has no such trap.
 //! * `std::process::abort`, C's `_exit` and deadly signals wait for nobody; Ctrl-C ends the waiting.
 //! * A process that was forked off has no threads, and waits for none.
 //! * On Windows `std::process::exit` ends the other threads before anybody could wait for them; a return from `main`

@@ -107,7 +107,7 @@ impl ThreadRef {
     ///
     /// It is fine whatever the thread came to: [`ThreadHandle::join`](super::ThreadHandle::join) tells that. The main
     /// thread, and a thread that calls `std::process::exit`, have come to their end when the process begins to end. For
-    /// threads of somebody else's (Python refuses those) it is the end of their thread-locals.
+    /// threads of somebody else's (Python refuses those) it is when their thread-locals are being dropped.
     ///
     /// # Errors
     /// [`TaskError::TimedOut`] if the limit came first. [`TaskError::Deadlock`] where it would wait for itself, for a

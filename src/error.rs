@@ -146,7 +146,7 @@ impl fmt::Display for TaskError {
             TaskError::DeadlineExceeded => f.write_str("the task's time limit passed"),
             TaskError::Cancelled => f.write_str("the task was cancelled"),
             TaskError::Panicked(report) => match &report.task {
-                Some(name) => write!(f, "the task {name:?} panicked: {report}"),
+                Some(name) => write!(f, "the task `{name}` panicked: {report}"),
                 None => write!(f, "the task panicked: {report}"),
             },
             TaskError::WorkerDied(report) => write!(f, "the worker died: {report}"),
@@ -304,21 +304,48 @@ impl<J> fmt::Display for Rejected<J> {
 
 impl<J> Error for Rejected<J> {}
 
-/// A wait for several futures, or for an outcome, ended before they did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A wait for several futures, or for an outcome, ended before they did: its time was up, or it would never have ended.
+///
+/// As a [`TaskError`] it is [`TimedOut`](TaskError::TimedOut) or [`Deadlock`](TaskError::Deadlock).
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WaitTimedOut {
     /// How many of them had not ended.
     pub unfinished: usize,
     /// How many there were, duplicates counted once.
     pub total: usize,
+    /// Why it would never have ended, if that is how it ended.
+    never: Option<Arc<str>>,
+}
+
+impl WaitTimedOut {
+    /// `why` is what the wait ended with.
+    pub(crate) fn new(unfinished: usize, total: usize, why: TaskError) -> Self {
+        let never = if let TaskError::Deadlock(chain) = why { Some(chain) } else { None };
+        WaitTimedOut { unfinished, total, never }
+    }
+
+    /// The limit on the wait passed.
+    pub fn is_timed_out(&self) -> bool {
+        self.never.is_none()
+    }
+
+    /// The wait would never have ended.
+    pub fn is_deadlock(&self) -> bool {
+        self.never.is_some()
+    }
 }
 
 impl fmt::Display for WaitTimedOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            WaitTimedOut { total: 1, .. } => f.write_str("the wait timed out before the future had ended"),
-            _ => write!(f, "the wait timed out with {} (of {}) futures unfinished", self.unfinished, self.total),
+        let WaitTimedOut { unfinished, total, never } = self;
+        match (never, total) {
+            (Some(chain), 1) => write!(f, "waiting would never end: {chain}"),
+            (Some(chain), _) => {
+                write!(f, "waiting would never end, with {unfinished} (of {total}) futures unfinished: {chain}")
+            }
+            (None, 1) => f.write_str("the wait timed out before the future had ended"),
+            (None, _) => write!(f, "the wait timed out with {unfinished} (of {total}) futures unfinished"),
         }
     }
 }
@@ -326,8 +353,8 @@ impl fmt::Display for WaitTimedOut {
 impl Error for WaitTimedOut {}
 
 impl From<WaitTimedOut> for TaskError {
-    fn from(_: WaitTimedOut) -> Self {
-        TaskError::TimedOut
+    fn from(error: WaitTimedOut) -> Self {
+        error.never.map_or(TaskError::TimedOut, TaskError::Deadlock)
     }
 }
 

@@ -2,10 +2,13 @@
 
 mod support;
 
-use concurrent_futures::{SubmitOptions, TaskError, ThreadPoolExecutor, as_completed, promise, wait};
+use concurrent_futures::{
+    SharedFuture, SubmitOptions, TaskError, ThreadPoolExecutor, WaitTimedOut, as_completed, promise, wait,
+};
 use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::mpsc::channel;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use support::{quiet_panics_of, watchdog};
@@ -60,7 +63,7 @@ fn a_panic_is_told_with_the_name_of_its_task() {
         TaskError::Panicked(report) => {
             let expected = report.task.as_deref().map_or("the task panicked: no".to_owned(), |name| {
                 assert_eq!(name, "resize cat.png");
-                "the task \"resize cat.png\" panicked: no".to_owned()
+                "the task `resize cat.png` panicked: no".to_owned()
             });
             assert!(error.to_string().starts_with(&expected), "{error}");
             report.task.is_some()
@@ -120,6 +123,32 @@ fn a_wait_that_is_over_says_that_its_time_was_up() {
     let error = as_completed([&future, &second], Duration::ZERO).next().unwrap().unwrap_err();
     assert_eq!(error.to_string(), "the wait timed out with 2 (of 2) futures unfinished");
     assert_eq!(wait([&future], Duration::ZERO, concurrent_futures::ReturnWhen::AllCompleted).done.len(), 0);
+}
+
+/// A wait that was refused had no time that could be up.
+#[test]
+fn a_wait_that_would_never_end_says_so_and_why() {
+    let _watchdog = watchdog();
+    let pool = ThreadPoolExecutor::new(1).unwrap();
+    let (give, given) = channel::<SharedFuture<[String; 2]>>();
+    let narcissus = pool.submit_with(SubmitOptions::new().name("narcissus"), move || {
+        let own = given.recv().unwrap();
+        let single = own.exception(None).unwrap_err();
+        let many = as_completed([&own], None).next().unwrap().unwrap_err();
+        [single, many].map(|error: WaitTimedOut| {
+            let text = error.to_string();
+            assert!(error.is_deadlock() && !error.is_timed_out(), "{text}");
+            assert_eq!((error.unfinished, error.total), (1, 1));
+            let error = TaskError::from(error);
+            assert!(error.is_deadlock() && !error.is_timed_out(), "{error}");
+            text
+        })
+    });
+    let narcissus = narcissus.shared();
+    give.send(narcissus.clone()).unwrap();
+    let [single, many] = narcissus.result(None).unwrap();
+    assert_eq!(single, "waiting would never end: task `narcissus` waits for itself, beneath on its own stack");
+    assert_eq!(many, single);
 }
 
 /// What a shared future says that was made too late.

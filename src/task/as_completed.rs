@@ -3,7 +3,7 @@
 use super::bell::Bell;
 use super::blocking::Need;
 use super::wait_set::{WaitSet, Waitable};
-use crate::error::WaitTimedOut;
+use crate::error::{TaskError, WaitTimedOut};
 use crate::sync::Deadline;
 use futures_core::{FusedStream, Stream};
 use std::fmt;
@@ -54,13 +54,17 @@ impl<W: Waitable> Iterator for AsCompleted<W> {
     type Item = Result<W, WaitTimedOut>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let mut expired = false;
+        let mut over = None;
         while self.goes_on() {
-            if let Some(item) = self.look(expired) {
+            if let Some(item) = self.look(over.take()) {
                 return Some(item);
             }
             // One last look after this: the end and the deadline may have come together.
-            expired = !matches!(self.set.sleep(Need::First, 1, self.deadline), Ok(true));
+            over = match self.set.sleep(Need::First, 1, self.deadline) {
+                Ok(true) => None,
+                Ok(false) => Some(TaskError::TimedOut),
+                Err(error) => Some(error),
+            };
         }
         None
     }
@@ -100,13 +104,14 @@ impl<W: Waitable> AsCompleted<W> {
         !self.ended && self.set.unfinished() > 0
     }
 
-    fn look(&mut self, expired: bool) -> Option<Result<W, WaitTimedOut>> {
+    /// `over`: what the wait has ended with.
+    fn look(&mut self, over: Option<TaskError>) -> Option<Result<W, WaitTimedOut>> {
         if let Some((_, future)) = self.set.next_ready() {
             return Some(Ok(future));
         }
-        expired.then(|| {
+        over.map(|why| {
             self.ended = true;
-            Err(WaitTimedOut { unfinished: self.set.unfinished(), total: self.set.total() })
+            Err(WaitTimedOut::new(self.set.unfinished(), self.set.total(), why))
         })
     }
 }
@@ -127,8 +132,8 @@ impl<W: Waitable> Stream for AsCompletedStream<W> {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let AsCompletedStream { futures, bell } = self.get_mut();
         while futures.goes_on() {
-            let expired = futures.deadline.is_past();
-            if let Some(item) = futures.look(expired) {
+            let over = futures.deadline.is_past().then_some(TaskError::TimedOut);
+            if let Some(item) = futures.look(over) {
                 return Poll::Ready(Some(item));
             }
             if futures.set.set_waker(1, cx.waker()) && bell.ring_at(futures.deadline, cx.waker()) {

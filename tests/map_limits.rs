@@ -4,12 +4,14 @@
 mod support;
 
 use concurrent_futures::{
-    Executor, Future, InProcessExecutor, Map, Rejected, Shutdown, ShutdownReport, Task, TaskError, ThreadPoolExecutor,
+    Executor, Future, InProcessExecutor, Map, Rejected, SharedFuture, Shutdown, ShutdownReport, Task, TaskError,
+    ThreadPoolExecutor,
 };
 use futures::{Stream, StreamExt};
 use std::ops::RangeFrom;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 use support::{Gate, eventually, watchdog};
 
@@ -321,7 +323,8 @@ fn an_items_limit_of_zero_asks_it_to_stop() {
     assert_eq!(values.unwrap(), [0, 1, 2]);
 }
 
-/// The input waits in its second pull until the first result is there: no third pull comes before that is handed out.
+/// Each pull but the first waits until all that was pulled before has ended, and then a while: so a `next` finds
+/// something to hand out after two of them, and does not go on to fill the window.
 #[test]
 fn what_is_ready_is_handed_out_before_a_slow_input_fills_the_window() {
     let _watchdog = watchdog();
@@ -384,18 +387,44 @@ fn the_size_of_what_is_left() {
     for chunksize in [1, 3] {
         let mut map = pool.map(|n: usize| n, 0..10).chunksize(chunksize);
         for left in (0..=10).rev() {
-            assert_eq!(map.size_hint(), (left, Some(left)), "in chunks of {chunksize}");
+            assert_eq!(map.size_hint(), (left.min(1), Some(left)), "in chunks of {chunksize}");
             assert_eq!(map.next().is_some(), left > 0);
         }
         assert_eq!(map.size_hint(), (0, Some(0)), "after the end");
     }
-    assert_eq!(pool.map(|n: usize| n, 0..10).start().size_hint(), (10, Some(10)));
-    assert_eq!(pool.map(|n: usize| n, 0..10).eager().size_hint(), (10, Some(10)));
+    assert_eq!(pool.map(|n: usize| n, 0..10).start().size_hint(), (1, Some(10)));
+    assert_eq!(pool.map(|n: usize| n, 0..10).eager().size_hint(), (1, Some(10)));
     let mut stream = pool.map(|n: usize| n, 0..10).stream();
     pool.block_on(stream.next()).unwrap().unwrap();
     assert_eq!(stream.size_hint(), (9, Some(9)));
-    assert_eq!(pool.map(|n: usize| n, 0..).size_hint(), (usize::MAX, None));
+    assert_eq!(pool.map(|n: usize| n, 0..).size_hint(), (1, None));
+    assert_eq!(pool.map(|n: usize| n, 0..).stream().size_hint(), (usize::MAX, None));
     assert_eq!(pool.map(|n: usize| n, (0..10).filter(|n| n % 2 == 0)).size_hint(), (0, Some(10)));
+}
+
+/// A wait that would never end is one error, and the end.
+#[test]
+fn there_is_no_less_than_was_said_where_a_wait_is_refused() {
+    let _watchdog = watchdog();
+    let pool = ThreadPoolExecutor::new(2).unwrap();
+    for unordered in [false, true] {
+        let (give, given) = channel::<SharedFuture<()>>();
+        let inner = pool.clone();
+        let outer = pool.submit(move || {
+            let own = given.recv().unwrap();
+            let map = inner.map(move |_| own.result(None).is_ok(), 0..3).chunksize(1);
+            let mut items: Box<dyn Iterator<Item = Result<bool, TaskError>>> =
+                if unordered { Box::new(map.unordered().start()) } else { Box::new(map.start()) };
+            eventually("the items wait for the one who maps", || inner.stats().blocked == 3);
+            let (least, most) = items.size_hint();
+            assert!(items.next().unwrap().is_err_and(|error| error.is_deadlock()));
+            assert!(items.next().is_none());
+            assert!(least <= 1 && most == Some(3), "{least} at least, {most:?} at most");
+        });
+        let outer = outer.shared();
+        give.send(outer.clone()).unwrap();
+        assert!(outer.result(None).is_ok(), "{:?}", outer.result(None));
+    }
 }
 
 #[test]

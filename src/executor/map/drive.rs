@@ -407,8 +407,16 @@ impl<I: Iterator, R: Send> Iterator for Drive<'_, I, R> {
         }
     }
 
-    /// What has not been handed out; with a time limit it may all be one error.
+    /// As for a stream; but a wait of this may be refused, and then all that is left is one error.
     fn size_hint(&self) -> (usize, Option<usize>) {
+        let (low, high) = self.left();
+        (low.min(1), high)
+    }
+}
+
+impl<I: Iterator, R: Send> Drive<'_, I, R> {
+    /// What has not been handed out; with a time limit it may all be one error.
+    pub(super) fn left(&self) -> (usize, Option<usize>) {
         if self.course.ended || self.course.panicked.is_some() {
             return (0, Some(0));
         }
@@ -422,9 +430,7 @@ impl<I: Iterator, R: Send> Iterator for Drive<'_, I, R> {
         let an_error = usize::from(self.input.is_some() && self.total.is_none());
         (low.min(1), high.and_then(|high| high.max(an_error).checked_add(pulled)))
     }
-}
 
-impl<I: Iterator, R: Send> Drive<'_, I, R> {
     pub(super) fn poll_next(&mut self, cx: &Context<'_>, bell: &mut Bell) -> Poll<Option<Result<R, TaskError>>> {
         self.advance(|drive, deadline| drive.poll_receive(cx, bell, deadline))
     }

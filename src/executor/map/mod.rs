@@ -39,8 +39,9 @@ use std::time::Duration;
 /// endless input, an endless series of [`Rejected`](TaskError::Rejected) or [`Broken`](TaskError::Broken). A loop that
 /// skips errors should end at those.
 ///
-/// `size_hint` is what has not been handed out, as far as the input knows. A map with a [`timeout`](Map::timeout) may
-/// end early, so that its lower bound is at most 1.
+/// `size_hint` has as its upper bound what has not been handed out, as far as the input knows. A map may end early, with
+/// one error, by its [`timeout`](Map::timeout) or where a wait would never end ([`Deadlock`](TaskError::Deadlock)), so
+/// the lower bound is at most 1. (A stream does not wait: without a timeout its lower bound is the input's.)
 ///
 /// # Panics
 /// `next` does where the input iterator does, once; after that the map is at its end.

@@ -33,7 +33,7 @@ impl<I: Iterator, R: Send> Stream for MapStream<'_, I, R> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.drive.size_hint()
+        self.drive.left()
     }
 }
 

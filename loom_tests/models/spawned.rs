@@ -71,6 +71,14 @@ impl Home for Double {
         self.residents.remove(key);
     }
 
+    fn begins_to_wait(&self, key: usize) {
+        self.residents.begin_wait(key);
+    }
+
+    fn waits_no_more(&self, key: usize) {
+        self.residents.end_wait(key);
+    }
+
     fn broken(&self) -> TaskError {
         TaskError::Abandoned
     }
@@ -136,7 +144,7 @@ fn wake_during_poll() {
         double.drain();
         assert_eq!(handle.try_result().unwrap().unwrap(), 7);
         assert_eq!(drops.count(), 1);
-        assert!(double.residents.is_empty());
+        assert!(double.residents.is_empty() && double.residents.suspended() == 0);
     });
 }
 
@@ -181,7 +189,7 @@ fn cancel_against_poll() {
         polling.join().unwrap();
         assert!(handle.cancelled());
         assert_eq!(drops.count(), 1);
-        assert!(double.residents.is_empty());
+        assert!(double.residents.is_empty() && double.residents.suspended() == 0);
     });
 }
 
@@ -206,7 +214,7 @@ fn cancel_against_wake() {
             Err(error) => assert!(error.is_cancelled() && cancelled),
         }
         assert_eq!(drops.count(), 1);
-        assert!(double.residents.is_empty());
+        assert!(double.residents.is_empty() && double.residents.suspended() == 0);
     });
 }
 
@@ -229,7 +237,7 @@ fn drop_of_the_last_handle_during_poll() {
         polling.join().unwrap();
         double.drain();
         assert_eq!(drops.count(), 1);
-        assert!(double.residents.is_empty());
+        assert!(double.residents.is_empty() && double.residents.suspended() == 0);
     });
 }
 
@@ -251,7 +259,7 @@ fn last_waker_against_closing() {
         letting_go.join().unwrap();
         double.drain();
         assert_eq!(drops.count(), 1);
-        assert!(double.residents.is_empty());
+        assert!(double.residents.is_empty() && double.residents.suspended() == 0);
     });
 }
 

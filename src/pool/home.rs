@@ -39,6 +39,14 @@ impl Home for Pool {
         }
     }
 
+    fn begins_to_wait(&self, key: usize) {
+        self.residents.begin_wait(key);
+    }
+
+    fn waits_no_more(&self, key: usize) {
+        self.residents.end_wait(key);
+    }
+
     fn broken(&self) -> TaskError {
         Pool::broken(self).unwrap_or(TaskError::Abandoned)
     }

@@ -113,12 +113,6 @@ impl Polling {
         self.0.load(Ordering::Relaxed) & (WOKEN | OVER) == WOKEN
     }
 
-    /// Nobody polls it, nobody has queued it, and it is not over.
-    pub(crate) fn is_idle(&self) -> bool {
-        // ORDERING: Relaxed, as above.
-        self.0.load(Ordering::Relaxed) & (WOKEN | POLLED | OVER) == 0
-    }
-
     /// `WOKEN -> POLLED`. `false`: there is nothing to poll.
     #[must_use]
     pub(crate) fn resume(&self) -> bool {

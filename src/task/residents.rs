@@ -7,21 +7,29 @@
 #![expect(unsafe_code, reason = "pointers to cells that are not counted")]
 
 use super::header::{CellRef, Header};
-use super::spawned::is_suspended;
 use crate::state::Stop;
-use crate::sync::Mutex;
+use crate::sync::{AtomicUsize, Mutex, Ordering};
 use slab::Slab;
 use std::ptr::NonNull;
 use std::sync::OnceLock;
 
 pub(crate) struct Residents {
-    shards: Box<[Mutex<Shard>]>,
+    shards: Box<[Shard]>,
     /// Why nobody may move in any more, for who is not about to.
     closed: OnceLock<Stop>,
 }
 
+/// In cache lines of its own, because each worker has another one.
 #[derive(Default)]
+#[repr(align(128))]
 struct Shard {
+    rooms: Mutex<Rooms>,
+    /// How many of its futures wait to be woken.
+    suspended: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Rooms {
     tasks: Slab<Resident>,
     /// Why nobody may move in any more.
     closed: Option<Stop>,
@@ -35,7 +43,7 @@ unsafe impl Send for Resident {}
 
 impl Residents {
     pub(crate) fn new(shards: usize) -> Self {
-        Residents { shards: (0..shards.max(1)).map(|_| Mutex::default()).collect(), closed: OnceLock::new() }
+        Residents { shards: (0..shards.max(1)).map(|_| Shard::default()).collect(), closed: OnceLock::new() }
     }
 
     /// Takes a future in, and says under which key.
@@ -44,27 +52,43 @@ impl Residents {
     /// Why it must end instead.
     pub(crate) fn add(&self, near: usize, task: &CellRef) -> Result<usize, Stop> {
         let count = self.shards.len();
-        let mut shard = self.shards[near % count].lock();
-        match shard.closed {
+        let mut rooms = self.shards[near % count].rooms.lock();
+        match rooms.closed {
             Some(why) => Err(why),
-            None => Ok(shard.tasks.insert(Resident(task.pointer())) * count + near % count),
+            None => Ok(rooms.tasks.insert(Resident(task.pointer())) * count + near % count),
         }
     }
 
     pub(crate) fn remove(&self, key: usize) {
-        let count = self.shards.len();
         // Copied out, so that nothing is dropped under the lock.
-        let _ = self.shards[key % count].lock().tasks.try_remove(key / count);
+        let _ = self.shard(key).rooms.lock().tasks.try_remove(key / self.shards.len());
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.shards.iter().all(|shard| shard.lock().tasks.is_empty())
+        self.shards.iter().all(|shard| shard.rooms.lock().tasks.is_empty())
+    }
+
+    /// One of them is about to wait to be woken.
+    pub(crate) fn begin_wait(&self, key: usize) {
+        // ORDERING: Relaxed: a figure for reports. Each end of a wait comes after its beginning, by the poll word.
+        self.shard(key).suspended.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// It waits no more, or did not have to.
+    pub(crate) fn end_wait(&self, key: usize) {
+        // ORDERING: as in `begin_wait`.
+        let before = self.shard(key).suspended.fetch_sub(1, Ordering::Relaxed);
+        debug_assert!(before > 0, "a wait has ended that had not begun");
     }
 
     /// How many wait to be woken.
     pub(crate) fn suspended(&self) -> usize {
-        let waiting = |shard: &Mutex<Shard>| shard.lock().tasks.iter().filter(|(_, task)| task.is_suspended()).count();
-        self.shards.iter().map(waiting).sum()
+        // ORDERING: as in `begin_wait`.
+        self.shards.iter().map(|shard| shard.suspended.load(Ordering::Relaxed)).sum()
+    }
+
+    fn shard(&self, key: usize) -> &Shard {
+        &self.shards[key % self.shards.len()]
     }
 
     /// Why nobody may move in any more, if so.
@@ -76,27 +100,22 @@ impl Residents {
     pub(crate) fn close(&self, why: Stop) {
         let _ = self.closed.set(why);
         for shard in &self.shards {
-            shard.lock().closed.get_or_insert(why);
+            shard.rooms.lock().closed.get_or_insert(why);
         }
     }
 
     /// Those who are there.
     pub(crate) fn living(&self) -> impl Iterator<Item = CellRef> {
         self.shards.iter().flat_map(|shard| {
-            let shard = shard.lock();
+            let rooms = shard.rooms.lock();
             // References are dropped outside the lock: the last one may run foreign code.
-            shard.tasks.iter().filter_map(|(_, resident)| resident.upgrade()).collect::<Vec<_>>()
+            rooms.tasks.iter().filter_map(|(_, resident)| resident.upgrade()).collect::<Vec<_>>()
         })
     }
 }
 
 impl Resident {
     /// Only under the lock of its entry.
-    fn is_suspended(&self) -> bool {
-        // SAFETY: the cell is allocated while its entry is there; the caller holds the entry's lock.
-        is_suspended(unsafe { self.0.as_ref() })
-    }
-
     fn upgrade(&self) -> Option<CellRef> {
         // SAFETY: the cell is allocated while its entry is there; the caller holds the entry's lock.
         let header = unsafe { self.0.as_ref() };

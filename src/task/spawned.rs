@@ -34,6 +34,12 @@ pub(crate) trait Home: Send + Sync {
     /// A future that lived here has ended.
     fn leaves(&self, key: usize);
 
+    /// A future that lives here is about to wait to be woken, unless it finds that it was. For who counts them.
+    fn begins_to_wait(&self, _key: usize) {}
+
+    /// It does not, or not any more: told once for each of the above, before it is queued or ended.
+    fn waits_no_more(&self, _key: usize) {}
+
     /// Why nothing can be run any more.
     fn broken(&self) -> TaskError;
 }
@@ -54,10 +60,6 @@ pub(crate) struct Spawned {
 impl Spawned {
     pub(super) fn is_woken(&self) -> bool {
         self.polling.is_woken()
-    }
-
-    pub(super) fn is_idle(&self) -> bool {
-        self.polling.is_idle()
     }
 
     /// Somebody asked it to end after it had begun.
@@ -94,11 +96,6 @@ pub(crate) fn cell_for<F: Future>(future: F, extras: Option<Extras>) -> NonNull<
         None => NewCell::pending().attach(Parts { spawned, extras: () }).with_future(future),
         Some(extras) => NewCell::pending().attach(Parts { spawned, extras }).with_future(future),
     }
-}
-
-/// Whether the task is a future that waits to be woken.
-pub(crate) fn is_suspended(task: &Header) -> bool {
-    task.snapshot().is_running() && task.spawned().is_some_and(Spawned::is_idle)
 }
 
 // ---------------------------------------------------------------------------------------------- polling
@@ -152,7 +149,16 @@ fn suspended(task: CellRef, runner: &impl Runner) {
             runner.stopped();
         }
     }
-    match spawned.polling.suspend() {
+    // Before it can be woken, so that nobody counts it off first. One that was woken already will not be idle now.
+    let residence = spawned.residence.get().filter(|_| !spawned.polling.is_woken());
+    if let Some(residence) = residence {
+        residence.home.begins_to_wait(residence.key);
+    }
+    let suspend = spawned.polling.suspend();
+    if let (Some(residence), false) = (residence, suspend == Suspend::Idle) {
+        residence.home.waits_no_more(residence.key);
+    }
+    match suspend {
         // The runner's reference goes. If it was the last one, nobody has kept a waker.
         Suspend::Idle => drop(task),
         Suspend::Woken => runner.again(Task::new(task)),
@@ -255,11 +261,19 @@ pub(crate) fn stop(task: &Header, why: Stop) -> Option<bool> {
     // Whoever comes by the dead copy in the queue waits for the unlock, and so the owner is there until then.
     let before = task.life.lock();
     let stopping = spawned.polling.stop(why);
-    if let Stopping::Claimed { queued: true, .. } = stopping {
-        // SAFETY: as just said.
-        if let Some(owner) = unsafe { task.owner().as_ref() } {
-            (owner.left_behind)();
+    match stopping {
+        Stopping::Claimed { queued: true, .. } => {
+            // SAFETY: as just said.
+            if let Some(owner) = unsafe { task.owner().as_ref() } {
+                (owner.left_behind)();
+            }
         }
+        Stopping::Claimed { queued: false, .. } => {
+            if let Some(residence) = spawned.residence.get() {
+                residence.home.waits_no_more(residence.key);
+            }
+        }
+        Stopping::Asked | Stopping::Before(_) => {}
     }
     task.life.unlock(before, before.has_waiters());
     match stopping {
@@ -353,7 +367,10 @@ fn wake(task: &Header) {
 /// By whoever woke it.
 fn queue(spawned: &Spawned, task: CellRef) {
     match spawned.residence.get() {
-        Some(residence) => residence.home.woken(Task::new(task)),
+        Some(residence) => {
+            residence.home.waits_no_more(residence.key);
+            residence.home.woken(Task::new(task));
+        }
         None => unreachable!("a future is idle only after it has moved in somewhere"),
     }
 }

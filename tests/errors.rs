@@ -177,4 +177,7 @@ fn who_needs_another_thread_is_told_how_to_allow_it() {
     let text = error.to_string();
     assert!(error.is_deadlock(), "{text}");
     assert!(text.contains("(1 by max_workers, 0 by max_spares)") && text.contains("raise max_spares, or"), "{text}");
+    assert!(text.starts_with("waiting would never end: waiting for an unnamed task; pool `"), "{text}");
+    let all_wait = text.matches("all of them wait").count() + text.matches("waiting too").count();
+    assert_eq!(all_wait, 1, "it is said once: {text}");
 }

@@ -11,6 +11,7 @@ use crate::error::{RejectReason, TaskError};
 use crate::state::Roll;
 use crate::sync::{Mutex, MutexGuard, Ordering, spawn_thread};
 use crate::task::{Header, Task};
+use std::io;
 use std::sync::Arc;
 
 /// A place for a new thread, counted before the thread exists.
@@ -25,7 +26,14 @@ pub(super) enum Activation {
     /// Somebody will look, or need not.
     Settled,
     /// No thread could be added.
-    Refused(Arc<str>),
+    Refused(Refusal),
+}
+
+/// Why no thread could be added. Most often nobody asks, because others are up: the words are made by [`Pool::why`].
+pub(super) enum Refusal {
+    /// The pool has all the threads that it may have, and none that could be woken.
+    AtTheLimit,
+    BySystem(io::Error),
 }
 
 impl Pool {
@@ -35,8 +43,8 @@ impl Pool {
         self.crew.before_look();
         let roll = self.crew.load();
         if (self.has_work() || roster.has_urgent()) && !roll.is_broken() && self.can_activate(roll) {
-            if let Activation::Refused(why) = self.activate_with(roster) {
-                self.fail_if_deserted(&why);
+            if let Activation::Refused(refusal) = self.activate_with(roster) {
+                self.fail_if_deserted(&refusal);
             }
             return;
         }
@@ -88,20 +96,20 @@ impl Pool {
         if roll.searching() > 0 || !self.can_activate(roll) || !self.has_work() {
             return;
         }
-        if let Activation::Refused(why) = self.activate_with(roster) {
-            self.fail_if_deserted(&why);
+        if let Activation::Refused(refusal) = self.activate_with(roster) {
+            self.fail_if_deserted(&refusal);
         }
     }
 
     /// As [`activate`](Self::activate), whether or not somebody searches, because a place has just been lent.
     /// Says why, if no thread could be added.
-    pub(super) fn activate_for_lent_place(&self, roster: MutexGuard<'_, Roster>) -> Option<Arc<str>> {
+    pub(super) fn activate_for_lent_place(&self, roster: MutexGuard<'_, Roster>) -> Option<Refusal> {
         if !self.can_activate(self.crew.load()) {
             return None;
         }
         match self.activate_with(roster) {
             Activation::Settled => None,
-            Activation::Refused(why) => Some(why),
+            Activation::Refused(refusal) => Some(refusal),
         }
     }
 
@@ -121,7 +129,7 @@ impl Pool {
                 // Whoever leaves its slot looks again afterwards.
                 return Activation::Settled;
             }
-            return Activation::Refused(self.why_no_more().into());
+            return Activation::Refused(Refusal::AtTheLimit);
         };
         let opening = self.open(&mut roster, slot);
         drop(roster);
@@ -129,13 +137,19 @@ impl Pool {
     }
 
     /// For who would need another thread.
-    fn why_no_more(&self) -> String {
+    #[cold]
+    pub(super) fn why(&self, refusal: &Refusal) -> Arc<str> {
         let Config { max_workers, max_spares, .. } = &self.config;
-        format!(
-            "the pool has all the threads that it may have ({max_workers} by max_workers, {max_spares} by max_spares), \
-             and all of them wait: raise max_spares, or stack_size, so that waits have the room to run in place what \
-             they wait for"
-        )
+        match refusal {
+            Refusal::AtTheLimit => format!(
+                "pool `{}` has all the threads that it may have ({max_workers} by max_workers, {max_spares} by \
+                 max_spares), and all of them wait: raise max_spares, or stack_size, so that waits have the room to run \
+                 in place what they wait for",
+                self.name()
+            ),
+            Refusal::BySystem(error) => format!("the system refuses pool `{}` another thread: {error}", self.name()),
+        }
+        .into()
     }
 
     /// Counts a thread that is about to be started in a slot that was just occupied.
@@ -184,11 +198,11 @@ impl Pool {
                 if let Some(sleeper) = sleeper {
                     sleeper.unpark();
                 }
-                let why: Arc<str> = format!("the system refuses another thread: {error}").into();
+                let refusal = Refusal::BySystem(error);
                 for task in mail {
-                    task.fail(TaskError::Broken(Arc::clone(&why)));
+                    task.fail(TaskError::Broken(self.why(&refusal)));
                 }
-                Activation::Refused(why)
+                Activation::Refused(refusal)
             }
         }
     }
@@ -202,13 +216,16 @@ impl Pool {
 
     /// No thread can be added. If there is none, or none that can go on, nobody will ever run what is queued.
     #[cold]
-    pub(super) fn fail_if_deserted(&self, why: &Arc<str>) {
+    pub(super) fn fail_if_deserted(&self, refusal: &Refusal) {
         let mut roster = self.lock();
-        let stuck = self.is_stuck(&roster);
-        let goes_on = stuck && roster.refuse_last(why);
+        if !self.is_stuck(&roster) {
+            return;
+        }
+        let why = self.why(refusal);
+        let goes_on = roster.refuse_last(&why);
         drop(roster);
-        if stuck && !goes_on {
-            self.fail_queued(&TaskError::Broken(Arc::clone(why)));
+        if !goes_on {
+            self.fail_queued(&TaskError::Broken(why));
         }
     }
 

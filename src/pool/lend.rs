@@ -17,6 +17,7 @@
 //!
 //! Lent waits are written down under the pool's lock, together with the count, so the last one is well defined.
 
+use super::activation::Refusal;
 use super::roster::{Lent, LentWait};
 use super::shared::Pool;
 use super::worker::Worker;
@@ -145,9 +146,9 @@ impl Worker {
             self.pool.crew.before_look();
             let work = roster.has_urgent() || self.pool.has_work();
             let refused = if work {
-                let why = self.pool.activate_for_lent_place(roster);
+                let refused = self.pool.activate_for_lent_place(roster);
                 roster = self.pool.lock();
-                why
+                refused
             } else {
                 None
             };
@@ -162,10 +163,10 @@ impl Worker {
             if !work || !self.pool.is_stuck(&roster) {
                 break;
             }
-            if let Some(why) = refused {
+            if let Some(refusal) = refused {
                 drop(roster);
                 self.after_wait();
-                return Step::Never(self.explain(pause, &why).into());
+                return Step::Never(self.explain(pause, &refusal).into());
             }
             // Another thread lay down while this one decided, and relied on it.
             wait = roster.decide_wait(self.number, LentWait::Free);
@@ -194,12 +195,17 @@ impl Worker {
         }
     }
 
-    fn explain(&self, pause: &Pause<'_>, why: &str) -> String {
+    #[cold]
+    fn explain(&self, pause: &Pause<'_>, refusal: &Refusal) -> String {
         let what = match pause.need {
             Need::Room(_) => "room in the queue".to_owned(),
             _ => pause.awaited.iter().map(|task| task.label()).collect::<Vec<_>>().join(", "),
         };
-        format!("waiting for {what}, with every other thread of pool `{}` waiting too, and {why}", self.pool.name())
+        let all_wait = match refusal {
+            Refusal::AtTheLimit => "",
+            Refusal::BySystem(_) => ", with all other threads waiting too",
+        };
+        format!("waiting for {what}{all_wait}; {}", self.pool.why(refusal))
     }
 }
 

@@ -47,8 +47,8 @@ impl Pool {
             to.push_mail(task);
         }
         drop(roster);
-        if let Activation::Refused(why) = self.start(opening) {
-            self.fail_if_deserted(&why);
+        if let Activation::Refused(refusal) = self.start(opening) {
+            self.fail_if_deserted(&refusal);
         }
     }
 

@@ -317,6 +317,9 @@ fn sleep(ticket: &Ticket, task: &Header, until: Until, deadline: Deadline) -> Re
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn blocking<R>(f: impl FnOnce() -> R) -> R {
+    if PLACE.with(Cell::get).is_none() {
+        return f();
+    }
     let outside = Pause::new(&[], Need::Outside, Deadline::NEVER);
     // A wait for something outside is never refused: without a spare thread the place just stays taken.
     let _ticket = enter(&outside).ok().flatten();

@@ -147,12 +147,14 @@ impl Barrier {
     }
 
     /// Breaks the barrier for whoever waits, and whoever comes, until it is [reset](Barrier::reset): where something
-    /// has happened because of which some party will never come.
+    /// has happened because of which some party will never come. A round that is complete, and whose action runs, is not
+    /// touched.
     pub fn abort(&self) {
         self.change(|state| state.break_now(BrokenBarrier::Aborted));
     }
 
-    /// As new: parties that wait get [`BrokenBarrier::Reset`], those that come make a new round.
+    /// As new: parties that wait get [`BrokenBarrier::Reset`], those that come make a new round. A round that is
+    /// complete, and whose action runs, is not touched.
     pub fn reset(&self) {
         self.change(|state| {
             let wakes = state.settle(state.current, Err(BrokenBarrier::Reset));

@@ -46,8 +46,11 @@ fn wait() {
     registry::end_by(own);
     // Others may wait for it. (Where `exit` drops thread-locals first, as glibc's does, it has left already.)
     count_as_gone(own);
-    // As a pool's worker it may have the place that one of the others needs a task to be run in.
-    blocking(wait_for_others);
+    // As a pool's worker it may have the place that one of the others needs a task to be run in. Where the system drops
+    // thread-locals first, those that are needed to lend it may be gone.
+    if contain(|| blocking(wait_for_others)).is_err() {
+        wait_for_others();
+    }
 }
 
 fn wait_for_others() {

@@ -95,6 +95,7 @@ const PROGRAMS: &[Program] = &[
     ("aborted", || { main_done(daemon); start(never_end, false); abort() }, is_killed(6, MAIN_ONLY)),
     // beside case 230
     ("forked", forked, ends(0, &["status 7", "thread done"])),
+    ("forked_while_busy", forked_while_busy, ends(0, MAIN_ONLY)),
     // beside cases 189 and 227
     ("busy_daemons", busy_daemons, ends(42, MAIN_ONLY)),
     // case 210: those that have ended are no longer waited for, nor kept.
@@ -591,6 +592,21 @@ fn forked() {
     MAIN_IS_DONE.set();
 }
 
+/// What the others are at when a process is forked off, nobody there ever finishes.
+fn forked_while_busy() {
+    current();
+    for _ in 0..2 {
+        let busy = || loop {
+            enumerate();
+        };
+        let _detached = Thread::new(busy).daemon(true).start::<()>().unwrap();
+    }
+    for _ in 0..100 {
+        assert_eq!(in_a_fork(|| exit(7)), 7);
+    }
+    say("main done");
+}
+
 fn busy_daemons() {
     static LOCK: Lock<u64> = Lock::new(0);
     static CHANGED: Condition = Condition::new();
@@ -648,11 +664,14 @@ fn in_a_fork(program: impl FnOnce()) -> i32 {
     // SAFETY: these are the C library's own signatures.
     unsafe extern "C" {
         fn fork() -> std::ffi::c_int;
+        safe fn alarm(seconds: std::ffi::c_uint) -> std::ffi::c_uint;
         fn waitpid(pid: std::ffi::c_int, status: *mut std::ffi::c_int, options: std::ffi::c_int) -> std::ffi::c_int;
     }
     // SAFETY: the other threads hold nothing that the child needs: they sleep.
     let child = unsafe { fork() };
     if child == 0 {
+        // Nobody watches over this one: it is not to be left behind where it hangs.
+        alarm(30);
         program();
         abort();
     }
@@ -660,5 +679,6 @@ fn in_a_fork(program: impl FnOnce()) -> i32 {
     // SAFETY: the status is written to a variable that is there.
     let waited = unsafe { waitpid(child, &raw mut status, 0) };
     assert_eq!(waited, child);
+    assert_eq!(status & 0x7f, 0, "it was killed");
     (status >> 8) & 0xff
 }

@@ -13,7 +13,11 @@ struct Presence(ThreadRef);
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        registry::leave(self.0.ident());
+        // A process that was forked off in the middle of what another thread did with the registry has it locked for
+        // ever; and what is in there is not of this process.
+        if registry::is_of_this_process() {
+            registry::leave(self.0.ident());
+        }
     }
 }
 

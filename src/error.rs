@@ -307,45 +307,47 @@ impl<J> Error for Rejected<J> {}
 /// A wait for several futures, or for an outcome, ended before they did: its time was up, or it would never have ended.
 ///
 /// As a [`TaskError`] it is [`TimedOut`](TaskError::TimedOut) or [`Deadlock`](TaskError::Deadlock).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct WaitTimedOut {
     /// How many of them had not ended.
     pub unfinished: usize,
     /// How many there were, duplicates counted once.
     pub total: usize,
-    /// Why it would never have ended, if that is how it ended.
-    never: Option<Arc<str>>,
+    /// It would never have ended.
+    never: bool,
 }
 
 impl WaitTimedOut {
     /// `why` is what the wait ended with.
-    pub(crate) fn new(unfinished: usize, total: usize, why: TaskError) -> Self {
-        let never = if let TaskError::Deadlock(chain) = why { Some(chain) } else { None };
-        WaitTimedOut { unfinished, total, never }
+    pub(crate) fn new(unfinished: usize, total: usize, why: &TaskError) -> Self {
+        WaitTimedOut { unfinished, total, never: why.is_deadlock() }
     }
 
     /// The limit on the wait passed.
     pub fn is_timed_out(&self) -> bool {
-        self.never.is_none()
+        !self.never
     }
 
     /// The wait would never have ended.
     pub fn is_deadlock(&self) -> bool {
-        self.never.is_some()
+        self.never
     }
 }
+
+/// An error that can be copied has no room for the chain.
+const SAYS_WHY: &str = "a future's `result` says why";
 
 impl fmt::Display for WaitTimedOut {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let WaitTimedOut { unfinished, total, never } = self;
         match (never, total) {
-            (Some(chain), 1) => write!(f, "waiting would never end: {chain}"),
-            (Some(chain), _) => {
-                write!(f, "waiting would never end, with {unfinished} (of {total}) futures unfinished: {chain}")
+            (true, 1) => write!(f, "waiting would never end: {SAYS_WHY}"),
+            (true, _) => {
+                write!(f, "waiting would never end, with {unfinished} (of {total}) futures unfinished: {SAYS_WHY}")
             }
-            (None, 1) => f.write_str("the wait timed out before the future had ended"),
-            (None, _) => write!(f, "the wait timed out with {unfinished} (of {total}) futures unfinished"),
+            (false, 1) => f.write_str("the wait timed out before the future had ended"),
+            (false, _) => write!(f, "the wait timed out with {unfinished} (of {total}) futures unfinished"),
         }
     }
 }
@@ -354,7 +356,7 @@ impl Error for WaitTimedOut {}
 
 impl From<WaitTimedOut> for TaskError {
     fn from(error: WaitTimedOut) -> Self {
-        error.never.map_or(TaskError::TimedOut, TaskError::Deadlock)
+        if error.never { TaskError::Deadlock(SAYS_WHY.into()) } else { TaskError::TimedOut }
     }
 }
 

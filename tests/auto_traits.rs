@@ -68,7 +68,7 @@ fn futures_can_be_polled_in_place_and_carried_over_a_caught_panic() {
 fn errors_can_be_kept_sent_and_shared() {
     assert_impl_all!(TaskError: Clone, Send, Sync, Error, Unpin);
     assert_impl_all!(BuildError: Send, Sync, Error);
-    assert_impl_all!(WaitTimedOut: Clone, Send, Sync, Error);
+    assert_impl_all!(WaitTimedOut: Copy, Send, Sync, Error);
     // Whatever the job, its rejection is an error that `?` takes.
     assert_impl_all!(Rejected<OnlySend>: Error, Send);
     assert_impl_all!(Rejected<Neither>: Error);

@@ -209,8 +209,7 @@ fn futures_that_a_shutdown_cancelled_come_too() {
     let pending: Vec<Future<()>> = (0..10).map(|_| pool.submit(|| ())).collect();
     begun.wait();
     pool.shutdown(Shutdown::no_wait().cancel_pending());
-    let cancelled =
-        as_completed(&pending, Duration::ZERO).filter(|end| end.as_ref().is_ok_and(|future| future.cancelled()));
+    let cancelled = as_completed(&pending, Duration::ZERO).filter(|end| end.is_ok_and(|future| future.cancelled()));
     assert_eq!(cancelled.count(), 10);
     gate.open();
     running.result(None).unwrap();

@@ -182,7 +182,7 @@ fn exception_in_every_state_without_waiting() {
         for _ in 0..2 {
             match future.exception(Duration::ZERO) {
                 Err(error) => {
-                    assert_outcome(state, Err(error.clone().into()));
+                    assert_outcome(state, Err(error.into()));
                     let WaitTimedOut { unfinished, total, .. } = error;
                     assert_eq!((unfinished, total), (1, 1));
                 }

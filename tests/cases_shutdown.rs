@@ -93,10 +93,7 @@ fn cancelled_and_finished_add_up() {
     let closing = pool.clone();
     let closer = thread::spawn(move || closing.shutdown(Shutdown::wait().cancel_pending()));
     // Whoever waits for the cancelled ones is not held up by those that run.
-    assert_eq!(
-        as_completed(&queued, None).filter(|end| end.as_ref().is_ok_and(|future| future.cancelled())).count(),
-        45
-    );
+    assert_eq!(as_completed(&queued, None).filter(|end| end.is_ok_and(|future| future.cancelled())).count(), 45);
     assert_eq!(wait(&queued, None, ReturnWhen::AllCompleted).done.len(), 45);
     assert!(held.iter().all(|future| !future.done()));
     gate.open();

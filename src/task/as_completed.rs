@@ -111,7 +111,7 @@ impl<W: Waitable> AsCompleted<W> {
         }
         over.map(|why| {
             self.ended = true;
-            Err(WaitTimedOut::new(self.set.unfinished(), self.set.total(), why))
+            Err(WaitTimedOut::new(self.set.unfinished(), self.set.total(), &why))
         })
     }
 }

@@ -186,7 +186,7 @@ impl<T> Future<T> {
         let task = self.header();
         if !task.snapshot().is_terminal() {
             let deadline = Deadline::after(timeout.into());
-            blocking::wait_for(task, Until::Terminal, deadline).map_err(|error| WaitTimedOut::new(1, 1, error))?;
+            blocking::wait_for(task, Until::Terminal, deadline).map_err(|error| WaitTimedOut::new(1, 1, &error))?;
         }
         Ok(task.error(true))
     }

@@ -10,6 +10,12 @@ mod torture;
 mod basic;
 #[path = "spawn/block_on.rs"]
 mod block_on;
+#[path = "spawn/block_on_edges.rs"]
+mod block_on_edges;
+#[path = "spawn/block_on_several.rs"]
+mod block_on_several;
+#[path = "spawn/block_on_stuck.rs"]
+mod block_on_stuck;
 #[path = "spawn/broken.rs"]
 mod broken;
 #[path = "spawn/cancel.rs"]

@@ -6,6 +6,7 @@
 #![expect(clippy::disallowed_types, reason = "counters that loom must not explore")]
 #![expect(clippy::print_stdout, reason = "how much was explored is part of the result")]
 
+mod block_on;
 mod callbacks;
 mod latch;
 mod lifecycle;

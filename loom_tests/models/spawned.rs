@@ -7,11 +7,12 @@ use crate::pool::Pool;
 use crate::state::Stop;
 use crate::sync::{Access, Deadline, Mutex};
 use crate::task::{
-    Begun, CellRef, Future, Home, Residence, Residents, Runner, Task, as_completed, block_on, cell_for, promise, stop,
+    Awaited, Begun, CellRef, Future, Home, Owner, Residence, Residents, Runner, Task, as_completed, block_on, cell_for,
+    promise, stop,
 };
 use futures_core::Stream;
 use loom::thread;
-use std::future::poll_fn;
+use std::future::{Future as _, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -171,6 +172,74 @@ fn two_wakes_at_once() {
     });
 }
 
+/// Would show: a poll out of turn that meets another poll of the same future, or for which a wake is lost.
+#[test]
+fn poll_out_of_turn_against_wake() {
+    exhaustively(|| {
+        let double = Double::new();
+        let left = Arc::new(Mutex::new((0, None::<Waker>)));
+        let seen = Arc::clone(&left);
+        let drops = Drops::new();
+        let owned = drops.item();
+        let (task, handle) = spawned(poll_fn(move |cx| {
+            let _owned = &owned;
+            let mut seen = seen.lock();
+            seen.1 = Some(cx.waker().clone());
+            if seen.0 == 0 { Poll::Pending } else { Poll::Ready(seen.0) }
+        }));
+        double.poll(task);
+        let waking = {
+            let (double, left) = (Arc::clone(&double), Arc::clone(&left));
+            thread::spawn(move || {
+                let mut left = left.lock();
+                left.0 = 7;
+                let waker = left.1.take();
+                drop(left);
+                waker.unwrap().wake();
+                double.drain();
+            })
+        };
+        if let Some(begun) = Begun::of_suspended(CellRef::to(handle.header())) {
+            double.run(begun);
+        }
+        double.drain();
+        waking.join().unwrap();
+        double.drain();
+        assert_eq!(handle.try_result().unwrap().unwrap(), 7);
+        let _ = left.lock().1.take();
+        assert_eq!(drops.count(), 1);
+        assert!(double.residents.is_empty() && double.residents.suspended() == 0);
+    });
+}
+
+/// Would show: a note that outlives the handle which left it, so that a future is found that is gone; or one that is
+/// dropped twice, or never, because it is found as its last handle goes.
+#[test]
+fn last_handle_against_a_poll_out_of_turn() {
+    exhaustively(|| {
+        let (double, drops) = (Double::new(), Drops::new());
+        let owned = drops.item();
+        let owner = Owner { withdrawn: Box::new(|| ()), left_behind: Box::new(|| ()) };
+        let (task, mut handle) = spawned(async move {
+            let _owned = owned;
+            std::future::pending::<()>().await;
+        });
+        assert!(task.header().adopt(&owner));
+        double.poll(task);
+        let list = Awaited::new(Waker::noop());
+        let poll = || Pin::new(&mut handle).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(list.during_poll(true, poll).is_pending());
+        let letting_go = thread::spawn(move || drop(handle));
+        list.ask(&owner, |begun| double.run(begun));
+        double.drain();
+        letting_go.join().unwrap();
+        double.drain();
+        assert!(!list.wants_a_thread(&owner));
+        assert_eq!(drops.count(), 1);
+        assert!(double.residents.is_empty() && double.residents.suspended() == 0);
+    });
+}
+
 /// Would show: a cancelled future that is polled on, ends twice, or whose body is dropped by two or by nobody.
 #[test]
 fn cancel_against_poll() {
@@ -306,7 +375,7 @@ fn a_copy_left_behind_takes_the_turn() {
     });
 }
 
-fn spawn<F>(pool: &Arc<Pool>, future: F) -> Future<F::Output>
+pub(super) fn spawn<F>(pool: &Arc<Pool>, future: F) -> Future<F::Output>
 where
     F: std::future::Future<Output: Send + 'static> + Send + 'static,
 {

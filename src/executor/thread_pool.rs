@@ -171,9 +171,13 @@ impl<S: 'static> ThreadPoolExecutor<S> {
     ///
     /// Works anywhere: also in one of the pool's own tasks, nested, and in the threads of other runtimes (which it
     /// blocks, so not in their async code). A worker lends its place while it sleeps, and runs nothing else meanwhile.
-    /// What the future waits for is not known to the pool: where no thread can be added
-    /// ([`max_spares`](ThreadPoolBuilder::max_spares)), one that needs the worker's own place waits for ever. `result`
-    /// does not.
+    /// But where all the pool's threads wait and none can be added ([`max_spares`](ThreadPoolBuilder::max_spares)), it runs
+    /// tasks of the pool that the future awaits, one at a time, on top of the one that it is called in; and the future
+    /// itself, and spawned ones that it awaits, may be polled although nobody has woken them, to find out what they wait
+    /// for. Only awaiting a task makes it known: one that will send to a channel that the future listens to is not.
+    ///
+    /// Unlike a wait by [`result`](Future::result) it is never refused with [`TaskError::Deadlock`], since what it waits
+    /// for may come from anywhere: part of a circle, it sleeps for ever.
     ///
     /// # Panics
     /// If the future does.

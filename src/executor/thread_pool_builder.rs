@@ -77,7 +77,8 @@ impl<S: 'static> ThreadPoolBuilder<S> {
     /// How many threads may be added while others wait with their places lent. Default: 256.
     ///
     /// A wait that could only end with another thread, where none can be added, is `Err(Deadlock)`. One case is not
-    /// found: tasks of two pools, both without a thread to add, that wait for queued tasks of each other.
+    /// found: tasks of two pools, both without a thread to add, that wait for queued tasks of each other. A
+    /// [`block_on`](ThreadPoolExecutor::block_on) runs what it awaits then, as far as it knows that.
     pub fn max_spares(mut self, threads: usize) -> Self {
         self.config.max_spares = threads;
         self

@@ -218,6 +218,9 @@ impl Pool {
     #[cold]
     pub(super) fn fail_if_deserted(&self, refusal: &Refusal) {
         let mut roster = self.lock();
+        if self.crew.load().active() == 0 && roster.rouse_polling(&self.owner) {
+            return;
+        }
         if !self.is_stuck(&roster) {
             return;
         }

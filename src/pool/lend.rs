@@ -14,21 +14,47 @@
 //!    for; if it cannot, and no other wait may end by itself, it is not put to sleep but gets an error. If there was
 //!    nothing to be done when it lay down, and then something comes that needs a thread (a future is woken), the last of
 //!    those who sleep is woken with that error.
+//! 4. A `block_on` may wait for something outside too, and has no error to give: it sleeps. Its tasks are known
+//!    (`task::awaited`), but not which of them it needs; so it runs them here, closures and futures, only where rule 3
+//!    has it that nobody else can, one at a time. If none can be run it asks the futures among them that wait what those
+//!    wait for.
+//!
+//! # Why nothing is left lying that a `block_on` waits for
+//! Let no thread be up and none to be had, let something be queued, and let a wait of rule 4 sleep that could do
+//! something about it. It could because a task was queued, or a future came to wait anew; both are done by a thread that
+//! is not asleep. If that is one of the pool's, it lies down later: the last of those to lie down sees, under the pool's
+//! lock, everything that was done before, and rouses the sleeper (or does what it waits for itself). If it is not, it has
+//! queued something, and then finds that nobody is up: it rouses the sleeper too. Who misses the push because it comes
+//! while it lies down is seen, lying down, by whoever pushes: that pair of fences is `state::crew`'s.
+//! Two threads may lie down at once, each while the other asks for a thread without the lock. Neither counts as asleep
+//! until it has decided; who decides finds that nobody is up, and looks again.
+//! Nothing goes round in circles: who is roused runs something, asks a future that it did not ask before in this turn of
+//! that, or finds that somebody else was faster. If it was roused for nothing, it is the last to lie down once more, and
+//! so nothing was lost.
 //!
 //! Lent waits are written down under the pool's lock, together with the count, so the last one is well defined.
 
 use super::activation::Refusal;
-use super::roster::{Lent, LentWait};
+use super::roster::{Lent, LentWait, Roster};
 use super::shared::Pool;
 use super::worker::Worker;
-use crate::sync::Parker;
+use crate::sync::{MutexGuard, Parker};
 use crate::task::{Begun, CellRef, Header, Member, Need, Pause, Place, Step};
 use std::sync::Arc;
 
 impl Place for Worker {
     fn before_wait(&self, pause: &Pause<'_>, parker: &Parker) -> Step {
         self.stop_searching();
-        if pause.deadline.is_never() {
+        if let Need::Polled(awaited) = pause.need {
+            // Its mail is for this thread alone, whoever else is up.
+            let own = self.own();
+            if own.has_mail() && self.can_run() && awaited.wants_a_thread(&own.owner) {
+                if awaited.can_be_relied_on() {
+                    awaited.run_one(&own.owner, |begun| self.run_begun(begun));
+                }
+                return Step::Again;
+            }
+        } else if pause.deadline.is_never() {
             // Nobody else may run this slot's mail, so it is run for a wait for any one of several too.
             let mail = |task: &Header| self.is_own_mail(task);
             if self.run_awaited(pause.awaited, mail, usize::MAX) {
@@ -51,7 +77,20 @@ impl Place for Worker {
     }
 
     fn after_wait(&self) {
-        let mut roster = self.pool.lock();
+        self.take_place_back(self.pool.lock());
+    }
+
+    fn slot(&self) -> usize {
+        self.number
+    }
+
+    fn turn_key(&self) -> Option<usize> {
+        Some(self.own().owner.turn_key())
+    }
+}
+
+impl Worker {
+    fn take_place_back(&self, mut roster: MutexGuard<'_, Roster>) {
         let (wait, last) = roster.end_wait(self.number);
         let no_longer = roster.take_back_urgent(self.urgent_for(), &self.pool.crew);
         if last {
@@ -65,21 +104,16 @@ impl Place for Worker {
         self.set_depth(self.depth() - 1);
     }
 
-    fn slot(&self) -> usize {
-        self.number
+    /// Whether a task can be run here, on top of the one that waits.
+    fn can_run(&self) -> bool {
+        !std::thread::panicking() && self.stack.has_room()
     }
 
-    fn turn_key(&self) -> Option<usize> {
-        Some(self.own().owner.turn_key())
-    }
-}
-
-impl Worker {
     /// Runs awaited tasks that nobody has begun, here and now, at most so many. Says whether there was one.
     fn run_awaited(&self, awaited: &[Member<'_>], which: impl Fn(&Header) -> bool, most: usize) -> bool {
         let mut ran = 0;
         for task in awaited {
-            if ran == most || std::thread::panicking() || !self.stack.has_room() {
+            if ran == most || !self.can_run() {
                 break;
             }
             if !which(task) {
@@ -87,24 +121,43 @@ impl Worker {
             }
             if let Some(begun) = Begun::of(CellRef::to(task)) {
                 if self.is_own(task) {
-                    // It stays behind in its queue.
-                    self.pool.count_withdrawn(&begun);
-                    self.sweep_now_and_then();
+                    self.run_from_queue(begun)
+                } else {
+                    self.run_begun(begun)
                 }
-                self.run_begun(begun);
                 ran += 1;
             }
         }
         ran > 0
     }
 
-    /// Whether this thread, where no other is up, could run one of the tasks that it waits for.
-    fn could_run(&self, pause: &Pause<'_>) -> bool {
-        matches!(pause.need, Need::All | Need::First)
-            && pause.deadline.is_never()
-            && !std::thread::panicking()
-            && self.stack.has_room()
-            && pause.awaited.iter().any(|task| self.is_own_pending(task))
+    /// Runs a task of which a copy stays behind in its queue.
+    fn run_from_queue(&self, begun: Begun) {
+        self.pool.count_withdrawn(&begun);
+        self.sweep_now_and_then();
+        self.run_begun(begun);
+    }
+
+    /// Whether this thread, where no other is up, could do something about what it waits for.
+    fn could_help_itself(&self, pause: &Pause<'_>) -> bool {
+        pause.deadline.is_never()
+            && self.can_run()
+            && match pause.need {
+                Need::All | Need::First => pause.awaited.iter().any(|task| self.is_own_pending(task)),
+                Need::Polled(awaited) => awaited.wants_a_thread(self.pool.owner()),
+                Need::Room(_) | Need::End(_) | Need::Outside => false,
+            }
+    }
+
+    /// Does it. If that fails, somebody else was faster.
+    fn help_itself(&self, pause: &Pause<'_>) {
+        let Need::Polled(awaited) = pause.need else {
+            self.run_awaited(pause.awaited, |task| self.is_own_pending(task), 1);
+            return;
+        };
+        if awaited.can_be_relied_on() && !awaited.run_one(self.pool.owner(), |begun| self.run_from_queue(begun)) {
+            awaited.ask(self.pool.owner(), |begun| self.run_begun(begun));
+        }
     }
 
     fn is_own(&self, task: &Header) -> bool {
@@ -131,7 +184,7 @@ impl Worker {
         let mut roster = self.pool.lock();
         self.set_depth(self.depth() + 1);
         // Until it is decided whether this thread sleeps, nobody may count it among those who cannot go on.
-        let refusable = !pause.firm && matches!(pause.need, Need::All | Need::First);
+        let refusable = !pause.firm && matches!(pause.need, Need::All | Need::First | Need::Polled(_));
         let sleeper = refusable.then(|| parker.unparker());
         if roster.begin_wait(self.number, Lent { wait: LentWait::Free, sleeper }) {
             self.pool.crew.block();
@@ -153,20 +206,28 @@ impl Worker {
                 None
             };
             roster.decide_wait(self.number, decided);
-            if refused.is_some() && self.pool.crew.load().active() == 0 && self.could_run(pause) {
-                // Others may end their waits by themselves, or wait for this very task.
-                drop(roster);
-                self.after_wait();
-                self.run_awaited(pause.awaited, |task| self.is_own_pending(task), 1);
-                return Step::Again;
-            }
-            if !work || !self.pool.is_stuck(&roster) {
+            let none_is_up = work && self.pool.crew.load().active() == 0;
+            let could_help = none_is_up && self.could_help_itself(pause);
+            if let Some(refusal) = refused {
+                if could_help {
+                    // Others may end their waits by themselves, or wait for this very task.
+                    self.take_place_back(roster);
+                    self.help_itself(pause);
+                    return Step::Again;
+                }
+                if none_is_up && roster.rouse_polling(self.pool.owner()) {
+                    break;
+                }
+                if self.pool.is_stuck(&roster) {
+                    self.take_place_back(roster);
+                    return Step::Never(self.explain(pause, &refusal).into());
+                }
                 break;
             }
-            if let Some(refusal) = refused {
-                drop(roster);
-                self.after_wait();
-                return Step::Never(self.explain(pause, &refusal).into());
+            // Whoever leaves its slot looks again afterwards.
+            let relied_on = could_help && roster.leaving == 0;
+            if !(relied_on || work && self.pool.is_stuck(&roster)) {
+                break;
             }
             // Another thread lay down while this one decided, and relied on it.
             wait = roster.decide_wait(self.number, LentWait::Free);
@@ -190,6 +251,7 @@ impl Worker {
             Need::First if pause.awaited.iter().all(|task| own(&task)) => {
                 LentWait::First(pause.awaited.iter().map(keep).collect())
             }
+            Need::Polled(awaited) => LentWait::Polling { awaited: Arc::clone(awaited), can_run: self.can_run() },
             Need::Room(owner) if std::ptr::eq(owner, self.pool.owner()) => LentWait::Room,
             Need::First | Need::Room(_) | Need::Outside | Need::End(_) => LentWait::Free,
         }
@@ -214,6 +276,10 @@ pub(super) struct Starting(pub(super) Arc<Pool>, pub(super) usize);
 
 impl Place for Starting {
     fn before_wait(&self, pause: &Pause<'_>, _parker: &Parker) -> Step {
+        if matches!(pause.need, Need::Polled(_)) {
+            // It may wait for something else as well.
+            return Step::Sleep;
+        }
         let mail = self.0.slot(self.1).map(|slot| &raw const slot.owner);
         let is_own = |owner| std::ptr::eq(owner, self.0.owner()) || mail == Some(owner);
         let own = match pause.need {

@@ -3,7 +3,7 @@
 use super::queues::Local;
 use crate::state::Crew;
 use crate::sync::{JoinHandle, Unparker};
-use crate::task::CellRef;
+use crate::task::{Awaited, CellRef, Owner};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -41,7 +41,7 @@ pub(super) struct Sleeper {
 /// A lent wait.
 pub(super) struct Lent {
     pub(super) wait: LentWait,
-    /// Whom to tell if the wait is refused after all; `None`: it cannot be.
+    /// Whom to tell if the wait is refused after all, or is to go on by itself; `None`: it cannot be, or was told.
     pub(super) sleeper: Option<Arc<Unparker>>,
 }
 
@@ -53,6 +53,12 @@ pub(super) enum LentWait {
     All(Vec<CellRef>),
     /// Any of these tasks of the pool.
     First(Vec<CellRef>),
+    /// What a future awaits that the thread polls: tasks of the pool, or something else.
+    Polling {
+        awaited: Arc<Awaited>,
+        /// It could run tasks on top of the one that waits.
+        can_run: bool,
+    },
     /// Room in the pool's queue.
     Room,
 }
@@ -61,7 +67,7 @@ impl LentWait {
     /// Whether only another thread of the pool can end it. A task that has ended has its waiter on its way already.
     fn is_stuck(&self, room: bool) -> bool {
         match self {
-            LentWait::Free => false,
+            LentWait::Free | LentWait::Polling { .. } => false,
             LentWait::All(tasks) => tasks.iter().any(|task| !task.snapshot().is_terminal()),
             LentWait::First(tasks) => tasks.iter().all(|task| !task.snapshot().is_terminal()),
             LentWait::Room => !room,
@@ -192,6 +198,22 @@ impl Roster {
         // It goes on.
         lent.wait = LentWait::Free;
         sleeper.refuse(Arc::clone(why));
+        true
+    }
+
+    /// Nobody is up, and no thread can be added: gets up one who can do something about what it waits for. `false`: there
+    /// is none. If it then finds that there is nothing to be done, it is the last to lie down again, and looks for others.
+    pub(super) fn rouse_polling(&mut self, owner: &Owner) -> bool {
+        let innermost = self.waits.iter_mut().filter_map(|(_, waits)| waits.last_mut());
+        let mut roused = innermost.filter_map(|lent| match &lent.wait {
+            LentWait::Polling { awaited, can_run: true } if awaited.wants_a_thread(owner) => {
+                Some((lent.sleeper.take()?, lent))
+            }
+            _ => None,
+        });
+        let Some((sleeper, lent)) = roused.next() else { return false };
+        lent.wait = LentWait::Free;
+        sleeper.unpark();
         true
     }
 

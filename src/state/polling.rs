@@ -6,15 +6,21 @@
 //! # The word
 //! | state | meaning | next |
 //! |---|---|---|
-//! | (none) | idle: it waits to be woken; nobody owns the slot | `WOKEN`, `OVER` |
-//! | `WOKEN` | woken: somebody has queued it, or is about to; nobody owns the slot | `POLLED`, `OVER` |
-//! | `POLLED` | one runner owns the slot | idle, `OVER` |
-//! | `POLLED` and `WOKEN` | the same, and the runner is to queue it again | `WOKEN`, `OVER` |
-//! | `OVER` | whoever set it owns the slot, ends the task, and nobody polls again | none |
+//! | (none) | idle: it waits to be woken; nobody owns the slot | `WOKEN` (woken), `POLLED` (out of turn), `OVER` (claimed) |
+//! | `WOKEN` | woken: somebody has queued it, or is about to; nobody owns the slot | `POLLED` (its turn), `OVER` (claimed) |
+//! | `POLLED` | one runner owns the slot | idle (suspended), `POLLED` and `WOKEN` (woken), `OVER` (ended, or stopped) |
+//! | `POLLED` and `WOKEN` | the same, and the runner is to queue it again | `WOKEN` (suspended), `OVER` (ended, or stopped) |
+//! | `OVER` | whoever set it owns the slot, ends the task, and nobody polls again | none; a wake that is late sets `WOKEN`, which means nothing |
 //!
-//! Flags come on top. `STOP`: it was asked to end, or (with `OVER`) was ended, as cancelled; with `LATE` because its
-//! time was up, with `BROKEN` because its pool can run nothing any more. They are set once, before or together with
-//! `OVER`, so who sees `OVER` knows how the task ends.
+//! A poll *out of turn* is of a future that was not woken, which every future has to bear. Somebody who waits for it,
+//! and is the only one who could go on, learns from it what the future waits for itself (`task::awaited`).
+//!
+//! The bits above the flags count the *turns*: how often it was resumed because it was woken. Polls out of turn do not
+//! count, so two threads that each ask it once in a turn do not make each other ask again.
+//!
+//! Flags come on top, in any state. `STOP`: it was asked to end, or (with `OVER`) was ended, as cancelled; with `LATE`
+//! because its time was up, with `BROKEN` because its pool can run nothing any more. They are set once, before or
+//! together with `OVER`, so who sees `OVER` knows how the task ends.
 //!
 //! # Why no wake-up is lost
 //! A wake sets `WOKEN` in one read-modify-write, whatever the state, and releases what came before it. The runner's
@@ -22,8 +28,9 @@
 //! future again, or the wake sees it idle and queues it. Every way to `POLLED` acquires.
 //!
 //! # Why it is queued once
-//! Only the transition from idle to `WOKEN`, and the runner's own from `POLLED` and `WOKEN` to `WOKEN`, queue it.
-//! A copy that somebody left in a queue finds it not `WOKEN`, or takes the turn of the one that is to come.
+//! Only the transition from idle to `WOKEN`, and the runner's own from `POLLED` and `WOKEN` to `WOKEN`, queue it. Who
+//! polls out of turn is a runner like any other: what is woken meanwhile it queues. A copy that somebody left in a queue
+//! finds it not `WOKEN`, or takes the turn of the one that is to come.
 
 use crate::sync::{AtomicUsize, Ordering};
 
@@ -33,6 +40,8 @@ const OVER: usize = 1 << 2;
 const STOP: usize = 1 << 3;
 const LATE: usize = 1 << 4;
 const BROKEN: usize = 1 << 5;
+/// One turn; the bits above it are the count, which may wrap.
+const TURN: usize = 1 << 6;
 
 /// The word; see the [module](self).
 pub(crate) struct Polling(AtomicUsize);
@@ -113,6 +122,25 @@ impl Polling {
         self.0.load(Ordering::Relaxed) & (WOKEN | OVER) == WOKEN
     }
 
+    /// It was woken, and nobody polls it: a [`resume`](Self::resume) would succeed.
+    pub(crate) fn awaits_its_turn(&self) -> bool {
+        // ORDERING: Relaxed, as above.
+        self.0.load(Ordering::Relaxed) & (WOKEN | POLLED | OVER) == WOKEN
+    }
+
+    /// The turn since which nobody polls it, nobody has queued it, and it is not over.
+    pub(crate) fn idle_since(&self) -> Option<usize> {
+        // ORDERING: Relaxed, as above.
+        let seen = self.0.load(Ordering::Relaxed);
+        (seen & (WOKEN | POLLED | OVER) == 0).then_some(seen / TURN)
+    }
+
+    /// By the runner: which turn it is.
+    pub(crate) fn turn(&self) -> usize {
+        // ORDERING: Relaxed: it changes only when the runner has let go.
+        self.0.load(Ordering::Relaxed) / TURN
+    }
+
     /// `WOKEN -> POLLED`. `false`: there is nothing to poll.
     #[must_use]
     pub(crate) fn resume(&self) -> bool {
@@ -122,9 +150,26 @@ impl Polling {
             if seen & (WOKEN | POLLED | OVER) != WOKEN {
                 return false;
             }
-            let next = seen & !WOKEN | POLLED;
+            let next = (seen & !WOKEN | POLLED).wrapping_add(TURN);
             // ORDERING: Acquire pairs with the Release of the last poll, and of every wake before this one.
             match self.0.compare_exchange_weak(seen, next, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// Idle to `POLLED`, out of turn. `false`: somebody polls it or will, or it is over.
+    #[must_use]
+    pub(crate) fn resume_idle(&self) -> bool {
+        // ORDERING: Relaxed is a guess that the compare-exchange confirms.
+        let mut seen = self.0.load(Ordering::Relaxed);
+        loop {
+            if seen & (WOKEN | POLLED | OVER) != 0 {
+                return false;
+            }
+            // ORDERING: Acquire pairs with the Release of the last poll.
+            match self.0.compare_exchange_weak(seen, seen | POLLED, Ordering::Acquire, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => seen = now,
             }

@@ -1,5 +1,9 @@
 //! Polling a future on the calling thread.
+//!
+//! A worker tells its pool what the future awaits, as far as that are tasks (`awaited`): where no other thread can be had
+//! for them, the pool has it run them itself.
 
+use super::awaited::Awaited;
 use super::blocking::{self, Need, Pause};
 use crate::sync::{AtomicBool, Deadline, Mutex, Ordering, Unparker};
 use std::future::Future;
@@ -42,25 +46,40 @@ impl Signal {
     }
 }
 
-/// Polls a future on this thread until it is ready. A worker lends its place while it sleeps, and runs nothing else.
+/// Polls a future on this thread until it is ready. A worker lends its place while it sleeps. It runs nothing else, but
+/// what the future awaits and nobody else can run.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     let signal = Arc::new(Signal { woken: AtomicBool::new(false), sleeper: Mutex::new(None) });
     let waker = Waker::from(Arc::clone(&signal));
+    let awaited = blocking::has_place().then(|| Awaited::new(&waker));
+    let need = awaited.as_ref().map_or(Need::Outside, Need::Polled);
+    let mut woken = true;
     loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+        let mut poll = || future.as_mut().poll(&mut Context::from_waker(&waker));
+        let polled = match &awaited {
+            Some(awaited) => awaited.during_poll(woken, &mut poll),
+            None => poll(),
+        };
+        if let Poll::Ready(output) = polled {
             return output;
         }
-        while !signal.take() {
-            sleep(&signal);
-        }
+        woken = loop {
+            if signal.take() {
+                break true;
+            }
+            if awaited.as_ref().is_some_and(|awaited| awaited.wants_a_poll()) {
+                break false;
+            }
+            sleep(&signal, need);
+        };
     }
 }
 
-fn sleep(signal: &Signal) {
-    // What the future waits for is not known here, so nobody can say that it will never come.
-    let outside = Pause::new(&[], Need::Outside, Deadline::NEVER);
-    let Ok(Some(ticket)) = blocking::enter(&outside) else { return };
+/// Sleeps once, unless something was run meanwhile.
+fn sleep(signal: &Signal, need: Need<'_>) {
+    // It may wait for something that is no task, so nobody can say that it waits for ever.
+    let Ok(Some(ticket)) = blocking::enter(&Pause::new(&[], need, Deadline::NEVER)) else { return };
     *signal.sleeper.lock() = Some(ticket.parker.unparker());
     if !signal.is_set() {
         ticket.parker.park_until(Deadline::NEVER);

@@ -4,6 +4,7 @@
 //! task right here, or let another thread have the place meanwhile. Every wait of the crate goes through [`enter`].
 #![expect(unsafe_code, reason = "a node on the stack, and a pointer to the thread's place")]
 
+use super::awaited::{self, Awaited};
 use super::frame::{self, Role};
 use super::graph;
 use super::header::{CellRef, Header, Owner};
@@ -59,6 +60,8 @@ pub(crate) enum Need<'a> {
     Room(&'a Owner),
     /// The end of all tasks of a pool.
     End(&'a Owner),
+    /// What a future waits for that is polled here, by `block_on`: any of these tasks may be enough, or something else.
+    Polled(&'a Arc<Awaited>),
     /// Something that has nothing to do with tasks.
     Outside,
 }
@@ -75,7 +78,7 @@ impl<'a> Pause<'a> {
                 Some(self.awaited.iter().map(|member| graph::Awaited::task(member, member.settled)).collect())
             }
             Need::End(owner) => Some(vec![graph::Awaited::end_of_pool(owner.end_key())]),
-            Need::Room(_) | Need::Outside => None,
+            Need::Room(_) | Need::Polled(_) | Need::Outside => None,
         }
     }
 }
@@ -133,9 +136,14 @@ pub(super) fn slot() -> Option<usize> {
     place().map(Place::slot)
 }
 
+/// Whether this thread's waits are a pool's concern.
+pub(super) fn has_place() -> bool {
+    PLACE.with(Cell::get).is_some()
+}
+
 /// Whether anybody would look at what this thread waits for.
 pub(super) fn asks() -> bool {
-    PLACE.with(Cell::get).is_some() || !frame::is_empty()
+    has_place() || !frame::is_empty()
 }
 
 /// What a single task is waited for.
@@ -200,7 +208,9 @@ pub(crate) fn enter(pause: &Pause<'_>) -> Result<Option<Ticket>, TaskError> {
         own_stack(pause)?;
     }
     let parker = Parker::new();
-    let lent = match place().map(|place| place.before_wait(pause, &parker)) {
+    // What is run here instead is no poll of the future that this wait may be a part of.
+    let before = |place: &dyn Place| awaited::unnoted(|| place.before_wait(pause, &parker));
+    let lent = match place().map(before) {
         None => false,
         Some(Step::Sleep) => true,
         Some(Step::Again) => return Ok(None),

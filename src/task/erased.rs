@@ -135,6 +135,12 @@ impl Begun {
         }
     }
 
+    /// Resumes a future that waits to be woken: a poll out of turn.
+    pub(crate) fn of_suspended(task: CellRef) -> Option<Begun> {
+        let resumed = task.snapshot().is_running() && task.spawned().is_some_and(Spawned::resume_idle);
+        resumed.then_some(Begun { task, resumed })
+    }
+
     pub(crate) fn header(&self) -> &CellRef {
         &self.task
     }

@@ -1,6 +1,7 @@
 //! The caller's end of a task.
 #![expect(unsafe_code, reason = "owns one reference, and takes the value by the access rules")]
 
+use super::awaited;
 use super::blocking::{self, Until};
 use super::callback::{self, Outcome};
 use super::cell::{NewCell, value};
@@ -11,7 +12,7 @@ use super::panic;
 use super::run;
 use super::shared::SharedFuture;
 use super::spawned::Spawned;
-use super::waiters;
+use super::waiters::{self, Left};
 use crate::error::{TaskError, WaitTimedOut};
 use crate::state::{Birth, Detach, Take};
 use crate::sync::{Deadline, contain, drop_contained};
@@ -307,22 +308,27 @@ pub(crate) fn leave_waker(task: &Header, waker: &Waker) -> bool {
 
 /// Leaves a waker, unless the task is as wanted already; in place of the one that the same handle left before.
 pub(super) fn register_waker(task: &Header, waker: &Waker, whose: u64, until: Until) {
+    let noting = awaited::current();
     let before = task.life.lock();
+    // A note is taken anew in every poll, together with its waker.
     // SAFETY: the lock is held.
-    let known = until.holds(before) || unsafe { task.waiters.has_waker(waker, whose) };
+    let known = until.holds(before) || (noting.is_none() && unsafe { task.waiters.has_waker(waker, whose) });
     task.life.unlock(before, before.has_waiters());
     if known {
         return;
     }
+    // SAFETY: the note is dropped here, or stays in the task's list. The handle that leaves it has a reference, and takes
+    // it back before it lets go of that; or else it goes with the whole list, and who has taken that has a reference too.
+    let note = noting.map(|list| unsafe { list.note(task, Some(waker)) });
     // Cloning is foreign code, and so happens outside the lock.
-    let waker = waker.clone();
+    let left = Left { waker: waker.clone(), note };
     let before = task.life.lock();
     if until.holds(before) {
         task.life.unlock(before, before.has_waiters());
         return;
     }
     // SAFETY: the lock is held.
-    let old = unsafe { task.waiters.set_waker(waker, whose) };
+    let old = unsafe { task.waiters.set_waker(left, whose) };
     task.life.unlock(before, true);
     drop_contained(old);
 }

@@ -156,6 +156,12 @@ impl Header {
         now.is_pending() || (now.is_running() && self.is_future() && self.spawned().is_some_and(Spawned::is_woken))
     }
 
+    /// The same for now: nobody is at it.
+    pub(super) fn can_begin(&self) -> bool {
+        let now = self.life.load();
+        now.is_pending() || (now.is_running() && self.spawned().is_some_and(Spawned::awaits_its_turn))
+    }
+
     /// The cell that a handed one gets its outcome from; itself otherwise.
     pub(super) fn source(&self) -> &Header {
         // SAFETY: the pointer is this cell's own, whose type the vtable belongs to.

@@ -19,6 +19,7 @@
 // line in which threads and futures wait for what is no task: items, room, permits.
 
 mod as_completed;
+mod awaited;
 mod bell;
 mod block_on;
 mod blocking;
@@ -67,6 +68,7 @@ pub(crate) use wait_list::{Site, WaitList, Waiting, Wakes};
 pub(crate) use wait_set::WaitSet;
 pub(crate) use wait_set::sealed::{Sealed, Target};
 
+pub(crate) use awaited::Awaited;
 pub(crate) use bell::Bell;
 pub(crate) use block_on::block_on;
 pub(crate) use blocking::{Member, Need, Pause, Place, Step, enter, with_place};

@@ -62,6 +62,21 @@ impl Spawned {
         self.polling.is_woken()
     }
 
+    /// It was woken, and nobody polls it yet.
+    pub(super) fn awaits_its_turn(&self) -> bool {
+        self.polling.awaits_its_turn()
+    }
+
+    /// The turn since which it waits to be woken, if it does.
+    pub(super) fn idle_since(&self) -> Option<usize> {
+        self.polling.idle_since()
+    }
+
+    /// For whoever has resumed it: which turn it is.
+    pub(super) fn turn(&self) -> usize {
+        self.polling.turn()
+    }
+
     /// Somebody asked it to end after it had begun.
     pub(super) fn is_stopping(&self) -> bool {
         self.polling.stop_asked().is_some()
@@ -70,6 +85,15 @@ impl Spawned {
     /// For whoever found it in a queue: `true` if it is to be polled, by the caller.
     pub(super) fn resume(&self) -> bool {
         self.polling.resume()
+    }
+
+    /// The same for one that was not woken.
+    pub(super) fn resume_idle(&self) -> bool {
+        let resumed = self.polling.resume_idle();
+        if let (Some(residence), true) = (self.residence.get(), resumed) {
+            residence.home.waits_no_more(residence.key);
+        }
+        resumed
     }
 }
 
@@ -98,6 +122,11 @@ pub(crate) fn cell_for<F: Future>(future: F, extras: Option<Extras>) -> NonNull<
     }
 }
 
+/// The turn since which the task waits to be woken, if it is a future that does.
+pub(super) fn suspended_since(task: &Header) -> Option<usize> {
+    task.snapshot().is_running().then(|| task.spawned().and_then(Spawned::idle_since))?
+}
+
 // ---------------------------------------------------------------------------------------------- polling
 
 /// Polls a future that the caller has begun, or resumed. Never unwinds.
@@ -110,7 +139,7 @@ pub(super) fn poll(task: CellRef, runner: &impl Runner) {
         };
     }
     let ran = frame::within(&task, Role::Running, || {
-        // SAFETY: the caller won `PENDING -> RUNNING` or `WOKEN -> POLLED`, so it is the runner.
+        // SAFETY: the caller won `PENDING -> RUNNING`, or the way to `POLLED`, so it is the runner.
         unsafe { (task.vtable().run)(task.pointer()) }
     });
     let failed = match ran {

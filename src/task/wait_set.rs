@@ -1,6 +1,7 @@
 //! Waiting for many futures at once: who has ended is told to one place.
 #![expect(unsafe_code, reason = "nodes that are linked into other lists")]
 
+use super::awaited::MemberNotes;
 use super::blocking::{self, Member, Need, Pause, Ticket};
 use super::future::{CancelOnDrop, Future, FutureId};
 use super::header::Header;
@@ -154,6 +155,8 @@ pub(crate) struct WaitSet<W: Waitable> {
     /// Linked into the members' lists, so they do not move. One for each place.
     #[expect(clippy::vec_box, reason = "other lists point to the nodes")]
     nodes: Vec<Box<SetNode>>,
+    /// Before the members, so that it is dropped before them.
+    noted: MemberNotes,
     members: Vec<Option<W>>,
     /// Places whose member was handed out.
     free: Vec<usize>,
@@ -163,7 +166,14 @@ pub(crate) struct WaitSet<W: Waitable> {
 impl<W: Waitable> WaitSet<W> {
     pub(crate) fn empty() -> Self {
         let told = Arc::new(Told { state: Mutex::new(ToldState::default()) });
-        WaitSet { told, nodes: Vec::new(), members: Vec::new(), free: Vec::new(), unfinished: 0 }
+        WaitSet {
+            told,
+            nodes: Vec::new(),
+            noted: MemberNotes::default(),
+            members: Vec::new(),
+            free: Vec::new(),
+            unfinished: 0,
+        }
     }
 
     /// Duplicates collapse into the first of them; places follow the order of the input.
@@ -190,6 +200,7 @@ impl<W: Waitable> WaitSet<W> {
         }
         self.unfinished += 1;
         self.members[index] = Some(future);
+        self.noted.joined(index);
         self.register(index);
     }
 
@@ -228,6 +239,7 @@ impl<W: Waitable> WaitSet<W> {
     /// Who has not been handed out, and where it stood in the input.
     pub(super) fn into_rest(mut self) -> Vec<(usize, W)> {
         self.unregister();
+        self.noted = MemberNotes::default();
         self.members.iter_mut().enumerate().filter_map(|(index, member)| Some((index, member.take()?))).collect()
     }
 
@@ -239,6 +251,7 @@ impl<W: Waitable> WaitSet<W> {
     /// The next that has ended, if there is one now.
     pub(crate) fn next_ready(&mut self) -> Option<(usize, W)> {
         let index = self.told.state.lock().ready.pop_front()?;
+        self.noted.left(index);
         let member = self.members[index].take()?;
         self.unfinished -= 1;
         self.free.push(index);
@@ -290,7 +303,11 @@ impl<W: Waitable> WaitSet<W> {
     }
 
     /// Leaves a waker for when `wanted` members that were not handed out have ended. `false`: they have.
-    pub(crate) fn set_waker(&self, wanted: usize, waker: &Waker) -> bool {
+    pub(crate) fn set_waker(&mut self, wanted: usize, waker: &Waker) -> bool {
+        let member = |index: usize| self.members[index].as_ref().map(|member| member.target().0);
+        // SAFETY: a member is kept until it is handed out, before which its note is dropped, or until this is dropped,
+        // which its note goes before.
+        unsafe { self.noted.take(self.members.len(), member) };
         // Cloning and dropping are foreign code, and so happen outside the lock.
         let waker = waker.clone();
         let mut state = self.told.state.lock();

@@ -11,6 +11,7 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 use std::task::{RawWakerVTable, Waker};
 
+use super::awaited::Note;
 use super::header::Header;
 
 /// The list; see the [module](self).
@@ -72,7 +73,13 @@ struct WakerNode {
     node: Node,
     /// Whose it is, so that it can be replaced and taken back; [`NOBODY`] for one that was left by reference.
     whose: u64,
-    waker: Waker,
+    left: Left,
+}
+
+/// A waker that somebody leaves, and what `block_on` has noted of that.
+pub(super) struct Left {
+    pub(super) waker: Waker,
+    pub(super) note: Option<Note>,
 }
 
 /// Whose the waker is that is left by the future's own handle.
@@ -190,7 +197,7 @@ impl Waiters {
                 if here.kind == Kind::Waker {
                     // SAFETY: nodes of this kind are `WakerNode`s, which begin with their node.
                     let stored = unsafe { &*link.cast::<WakerNode>() };
-                    if (whose == NOBODY || stored.whose == whose) && stored.waker.will_wake(waker) {
+                    if (whose == NOBODY || stored.whose == whose) && stored.left.waker.will_wake(waker) {
                         return true;
                     }
                 }
@@ -201,23 +208,27 @@ impl Waiters {
     }
 
     /// Stores a waker in place of the one that the same handle left before, which is given back, to be dropped outside
-    /// the lock. One of [`NOBODY`] comes on top of the others.
+    /// the lock. One of [`NOBODY`] comes on top of the others, but for one that is noted and wakes the same task.
     ///
     /// # Safety
     /// The caller holds the lock bit.
-    pub(super) unsafe fn set_waker(&self, waker: Waker, whose: u64) -> Option<Waker> {
+    pub(super) unsafe fn set_waker(&self, left: Left, whose: u64) -> Option<Left> {
         self.access.exclusive(|| {
-            let old = if whose == NOBODY { None } else { self.take_waker_of(whose) };
-            if whose == OWN && self.first.get().is_null() {
-                self.vtable.set(Some(waker.vtable()));
-                self.first.set(waker.data());
-                std::mem::forget(waker);
+            let old = match whose {
+                NOBODY if left.note.is_some() => {
+                    self.take_node(|stored| stored.whose == NOBODY && stored.left.waker.will_wake(&left.waker))
+                }
+                NOBODY => None,
+                _ => self.take_waker_of(whose),
+            };
+            if whose == OWN && left.note.is_none() && self.first.get().is_null() {
+                self.vtable.set(Some(left.waker.vtable()));
+                self.first.set(left.waker.data());
+                std::mem::forget(left.waker);
                 return old;
             }
             self.make_room();
-            let node = WakerNode { node: Node::new(Kind::Waker), whose, waker };
-            node.node.next.set(self.first.get().cast());
-            self.first.set(Box::into_raw(Box::new(node)).cast_const().cast());
+            self.push_waker(left, whose);
             old
         })
     }
@@ -226,7 +237,7 @@ impl Waiters {
     ///
     /// # Safety
     /// The caller holds the lock bit.
-    pub(super) unsafe fn take_waker(&self, whose: u64) -> Option<Waker> {
+    pub(super) unsafe fn take_waker(&self, whose: u64) -> Option<Left> {
         self.access.exclusive(|| self.take_waker_of(whose))
     }
 
@@ -236,31 +247,45 @@ impl Waiters {
             // SAFETY: by the invariant these are the parts of a waker that the list owns; the vtable is gone, so there
             // is no second one.
             let waker = unsafe { Waker::new(self.first.replace(std::ptr::null()), vtable) };
-            let own = Box::new(WakerNode { node: Node::new(Kind::Waker), whose: OWN, waker });
-            self.first.set(Box::into_raw(own).cast_const().cast());
+            self.push_waker(Left { waker, note: None }, OWN);
         }
     }
 
-    fn take_waker_of(&self, whose: u64) -> Option<Waker> {
+    fn push_waker(&self, left: Left, whose: u64) {
+        let node = WakerNode { node: Node::new(Kind::Waker), whose, left };
+        node.node.next.set(self.first.get().cast());
+        self.first.set(Box::into_raw(Box::new(node)).cast_const().cast());
+    }
+
+    fn take_waker_of(&self, whose: u64) -> Option<Left> {
         if let Some(vtable) = self.vtable.get() {
             return (whose == OWN).then(|| {
                 self.vtable.set(None);
                 // SAFETY: as in `make_room`.
-                unsafe { Waker::new(self.first.replace(std::ptr::null()), vtable) }
+                let waker = unsafe { Waker::new(self.first.replace(std::ptr::null()), vtable) };
+                Left { waker, note: None }
             });
+        }
+        self.take_node(|stored| stored.whose == whose)
+    }
+
+    /// Takes the newest such waker out of the chain, if there is a chain.
+    fn take_node(&self, which: impl Fn(&WakerNode) -> bool) -> Option<Left> {
+        if self.vtable.get().is_some() {
+            return None;
         }
         let mut link: *const Node = self.first.get().cast();
         let mut previous: Option<&Node> = None;
         // SAFETY: as in `remove`.
         while let Some(here) = unsafe { link.as_ref() } {
             // SAFETY: nodes of this kind are `WakerNode`s, which begin with their node.
-            if here.kind == Kind::Waker && unsafe { &*link.cast::<WakerNode>() }.whose == whose {
+            if here.kind == Kind::Waker && which(unsafe { &*link.cast::<WakerNode>() }) {
                 match previous {
                     Some(previous) => previous.next.set(here.next.get()),
                     None => self.first.set(here.next.get().cast()),
                 }
                 // SAFETY: nodes of this kind are boxed; it is unlinked, so this is the only owner.
-                return Some(unsafe { Box::from_raw(link.cast::<WakerNode>().cast_mut()) }.waker);
+                return Some(unsafe { Box::from_raw(link.cast::<WakerNode>().cast_mut()) }.left);
             }
             previous = Some(here);
             link = here.next.get();
@@ -424,7 +449,10 @@ impl Foreign {
             let next = here.next.get();
             // SAFETY: nodes of these kinds are boxed `WakerNode`s, and each is met once.
             let node = unsafe { Box::from_raw(self.wakers.cast::<WakerNode>().cast_mut()) };
-            wake(node.waker);
+            // The note goes after the wake, when there is nothing left to be done.
+            let Left { waker, note } = node.left;
+            wake(waker);
+            drop(note);
             self.wakers = next;
         }
         self.of_sets.into_iter().chain(self.waker.take()).for_each(wake);

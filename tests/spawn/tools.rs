@@ -2,9 +2,9 @@
 
 use crate::support::{Gate, eventually, quiet_panics_of};
 use crate::torture::LONG;
-use concurrent_futures::{Shutdown, TaskError, ThreadPoolBuilder, ThreadPoolExecutor};
-use std::future::Future;
-use std::pin::Pin;
+use concurrent_futures::{Shutdown, TaskError, ThreadPoolBuilder, ThreadPoolExecutor, WorkerInfo, WorkerState};
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -20,6 +20,42 @@ pub(crate) fn builder(workers: usize) -> ThreadPoolBuilder {
 
 pub(crate) fn pool(workers: usize) -> ThreadPoolExecutor {
     builder(workers).build().unwrap()
+}
+
+/// So many threads and never more.
+pub(crate) fn strict(workers: usize) -> ThreadPoolExecutor {
+    builder(workers).max_spares(0).build().unwrap()
+}
+
+/// Returns once so many workers sleep in their tasks.
+#[track_caller]
+pub(crate) fn until_blocked(pool: &ThreadPoolExecutor, workers: usize) {
+    let is_blocked = |worker: &WorkerInfo| worker.state == WorkerState::Blocked;
+    eventually("they are blocked", || pool.workers().into_iter().filter(is_blocked).count() == workers);
+}
+
+/// The same future, and how often it was polled.
+pub(crate) fn counted<F: Future + Send>(future: F) -> (Arc<AtomicUsize>, impl Future<Output = F::Output> + Send) {
+    let polls = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&polls);
+    let counting = async move {
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            count.fetch_add(1, Ordering::SeqCst);
+            future.as_mut().poll(cx)
+        })
+        .await
+    };
+    (polls, counting)
+}
+
+/// Leaves a waker with it, if it is not ready, and goes on.
+pub(crate) async fn poll_once<F: Future + Unpin>(future: &mut F) {
+    poll_fn(|cx| {
+        let _ = Pin::new(&mut *future).poll(cx);
+        Poll::Ready(())
+    })
+    .await;
 }
 
 /// Panics on purpose, on a worker or in the test's own thread, stay off the screen.

@@ -48,17 +48,88 @@ fn getting_against_putting_on_a_stack() {
 /// is room for.
 #[test]
 fn waiting_for_room_against_getting() {
-    bounded(4, || {
+    bounded(4, || waiting_for_room(1, 2));
+}
+
+/// As above, with two locks.
+#[test]
+fn waiting_for_room_against_getting_with_a_large_bound() {
+    bounded(3, || waiting_for_room(2, 3));
+}
+
+fn waiting_for_room(bound: usize, items: u32) {
+    let queue = Arc::new(Queue::bounded(bound));
+    let putting = Arc::clone(&queue);
+    let putter = thread::spawn(move || (0..items).for_each(|item| putting.put(item, None).unwrap()));
+    for item in 0..items {
+        assert_eq!(got(&queue), Ok(item));
+        assert!(queue.len() <= bound);
+    }
+    putter.join().unwrap();
+}
+
+/// Would show: a mark that is lost while somebody is still in line, after which nobody hears of the next room.
+#[test]
+fn two_putters_behind_an_item() {
+    bounded(1, || {
         let queue = Arc::new(Queue::bounded(1));
-        let putting = Arc::clone(&queue);
-        let putter = thread::spawn(move || {
-            putting.put(1, None).unwrap();
-            putting.put(2, None).unwrap();
+        queue.put(0, None).unwrap();
+        let putters = [1, 2].map(|item| {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || queue.put(item, None).unwrap())
         });
-        assert_eq!(got(&queue), Ok(1));
-        assert!(queue.len() <= 1);
-        assert_eq!(got(&queue), Ok(2));
-        putter.join().unwrap();
+        assert_eq!(got(&queue), Ok(0));
+        assert_eq!(got(&queue).unwrap() + got(&queue).unwrap(), 3);
+        for putter in putters {
+            putter.join().unwrap();
+        }
+    });
+}
+
+/// Would show: two who have the same item, or one that is taken out before it is there.
+#[test]
+fn two_getters_from_a_ring() {
+    bounded(1, || {
+        let queue = Arc::new(Queue::bounded(1));
+        let getters = [(); 2].map(|()| {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || got(&queue).unwrap())
+        });
+        queue.put(1, None).unwrap();
+        queue.put(2, None).unwrap();
+        let sum: u32 = getters.into_iter().map(|getter| getter.join().unwrap()).sum();
+        assert_eq!((sum, queue.len(), queue.unfinished()), (3, 0, 0));
+    });
+}
+
+/// Would show: an item that is neither put nor given back, or put behind the end, where the room for it comes at the end.
+#[test]
+fn closing_against_waiting_for_room() {
+    bounded(3, || {
+        let queue = Arc::new(Queue::bounded(1));
+        queue.put(1, None).unwrap();
+        let putting = Arc::clone(&queue);
+        let putter = thread::spawn(move || putting.put(2, None).is_ok());
+        let closing = Arc::clone(&queue);
+        let closer = thread::spawn(move || closing.shutdown(false));
+        let sum = queue.iter().map(|item| *item).sum::<u32>();
+        assert_eq!(sum, if putter.join().unwrap() { 3 } else { 1 });
+        closer.join().unwrap();
+        assert_eq!((queue.len(), queue.unfinished()), (0, 0));
+    });
+}
+
+/// Would show: a putter that a ring which is emptied for good leaves asleep, or an item that stays in it.
+#[test]
+fn emptying_against_waiting_for_room() {
+    bounded(3, || {
+        let queue = Arc::new(Queue::bounded(1));
+        queue.put(1, None).unwrap();
+        let putting = Arc::clone(&queue);
+        let putter = thread::spawn(move || putting.put(2, None).is_err());
+        queue.shutdown(true);
+        assert!(putter.join().unwrap());
+        assert_eq!((queue.len(), queue.unfinished()), (0, 0));
     });
 }
 

@@ -11,7 +11,7 @@
 use super::accounts::{Accounts, TooMany};
 use super::error::{GetError, PutError, TaskDoneError};
 use super::store::{Done, NotGot, NotPut, Store};
-use crate::sync::{Deadline, Mutex, Patience, drop_contained};
+use crate::sync::{Deadline, Experience, Mutex, drop_contained};
 use crate::task::{Site, WaitList, Waiting, Wakes};
 use std::fmt;
 use std::future::poll_fn;
@@ -21,6 +21,8 @@ pub(super) struct Engine<S> {
     store: S,
     getters: Mutex<WaitList>,
     putters: Mutex<WaitList>,
+    getting: Experience,
+    putting: Experience,
 }
 
 type Put<T> = Result<Done<()>, NotPut<T>>;
@@ -28,7 +30,13 @@ type Get<T> = Result<Done<T>, NotGot>;
 
 impl<S: Store> Engine<S> {
     pub(super) fn new(store: S) -> Self {
-        Engine { store, getters: Mutex::new(WaitList::new()), putters: Mutex::new(WaitList::new()) }
+        Engine {
+            store,
+            getters: Mutex::new(WaitList::new()),
+            putters: Mutex::new(WaitList::new()),
+            getting: Experience::new(),
+            putting: Experience::new(),
+        }
     }
 
     // ------------------------------------------------------------------------------------------ putting
@@ -48,9 +56,9 @@ impl<S: Store> Engine<S> {
 
     #[cold]
     fn put_slowly(&self, mut item: S::Item, deadline: Deadline) -> Result<(), PutError<S::Item>> {
-        let mut patience = Patience::new();
+        let mut patience = self.putting.patience();
         while patience.last() {
-            if !self.is_full() {
+            if self.store.may_put() {
                 match self.store.put(item, false) {
                     Err(NotPut::Full(back)) => item = back,
                     ended => return self.settle_put(ended),
@@ -127,9 +135,9 @@ impl<S: Store> Engine<S> {
 
     #[cold]
     fn get_slowly(&self, deadline: Deadline) -> Result<S::Item, GetError> {
-        let mut patience = Patience::new();
+        let mut patience = self.getting.patience();
         while patience.last() {
-            if !self.is_empty() {
+            if self.store.may_get() {
                 match self.store.get(false) {
                     Err(NotGot::Empty) => {}
                     ended => return self.settle_get(ended),
@@ -183,11 +191,11 @@ impl<S: Store> Engine<S> {
     // ------------------------------------------------------------------------------------------ the lines
 
     fn waiting_getter(&self) -> Waiting<'_, WaitList> {
-        Waiting::new(Site::new(&self.getters, |line| line))
+        Waiting::new(Site::new(&self.getters, |line| line)).impatient()
     }
 
     fn waiting_putter(&self) -> Waiting<'_, WaitList> {
-        Waiting::new(Site::new(&self.putters, |line| line))
+        Waiting::new(Site::new(&self.putters, |line| line)).impatient()
     }
 
     #[cold]

@@ -96,7 +96,7 @@ impl<T> Fifo<T> {
             }
         }
         younger.items.push_back(item);
-        self.accounts.tally.arrive();
+        self.accounts.tally.arrivals().arrive();
         Ok(Done { value: (), wake: younger.getters })
     }
 

@@ -2,8 +2,8 @@
 
 use super::engine::Engine;
 use super::error::{GetError, PutError, TaskDoneError};
-use super::fifo::Fifo;
 use super::got::Got;
+use super::in_order::InOrder;
 use super::ordered::Ordered;
 use super::pile::{Heap, Stack};
 use std::fmt;
@@ -290,7 +290,7 @@ queue! {
     ///     assert_eq!(sums.into_iter().map(|sum| sum.join().unwrap()).sum::<u64>(), 5050);
     /// });
     /// ```
-    Queue, Fifo<T>, (T), ()
+    Queue, InOrder<T>, (T), ()
 }
 
 queue! {

@@ -40,17 +40,20 @@
 //! # Ok::<(), concurrent_futures::BuildError>(())
 //! ```
 
-// Floor 4. From below: `store` is what a queue needs to hold items, `fifo` and `ordered` (over a `pile`) hold them;
-// `accounts` counts what is unfinished; `engine` waits; `kinds` and `simple` are the faces.
+// Floor 4. From below: `store` is what a queue needs to hold items; `ring`, `fifo` (`in_order` is whichever of the two
+// suits) and `ordered` (over a `pile`) hold them; `accounts` counts what is unfinished; `engine` waits; `kinds` and
+// `simple` are the faces.
 
 mod accounts;
 mod engine;
 mod error;
 mod fifo;
 mod got;
+mod in_order;
 mod kinds;
 mod ordered;
 mod pile;
+mod ring;
 mod simple;
 mod store;
 

@@ -77,7 +77,7 @@ impl<P: Pile> Store for Ordered<P> {
             Ok(place) => state.pile.put(item, place),
             Err(panic) => return Err(NotPut::Panicked(item, panic)),
         }
-        self.accounts.tally.arrive();
+        self.accounts.tally.arrivals().arrive();
         Ok(Done { value: (), wake: state.getters })
     }
 

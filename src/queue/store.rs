@@ -1,8 +1,8 @@
 //! What is in a queue, and in which order it leaves: nothing here waits.
 //!
 //! Somebody who is about to sleep asks once more with `sleeping`, and holds the lock of the line that it will stand in.
-//! A refusal then leaves a mark in the store, in the same critical section: whoever makes the refusal untrue, by the
-//! opposite operation, finds the mark and is told to wake somebody. So no fence is needed, and where nobody sleeps
+//! A refusal then leaves a mark in the store, in the same step: whoever makes the refusal untrue, by the opposite
+//! operation, finds the mark and is told to wake somebody. So no fence is needed, and where nobody sleeps
 //! nobody looks for sleepers.
 
 use super::accounts::Accounts;
@@ -38,6 +38,19 @@ pub(super) trait Store {
 
     fn get(&self, sleeping: bool) -> Result<Done<Self::Item>, NotGot>;
 
+    /// Whether a get is worth an attempt. Asked again and again by who waits a moment, so it should disturb nobody, and may
+    /// be wrong now and then.
+    fn may_get(&self) -> bool {
+        self.len() > 0
+    }
+
+    /// Whether a put is worth an attempt, as above. Only if there is room for a good many, where so many may be in it:
+    /// those on the two sides would be in each other's way with each single item.
+    fn may_put(&self) -> bool {
+        let len = self.len() as u64;
+        self.bound().is_none_or(|bound| len <= bound as u64 - batch(bound as u64))
+    }
+
     /// Takes the mark away. The caller holds the getters' lock, and nobody is in their line.
     fn forget_getters(&self);
 
@@ -60,4 +73,10 @@ pub(super) trait Store {
 /// A bound in the unit of the counts.
 pub(super) fn limit(bound: Option<usize>) -> u64 {
     bound.map_or(u64::MAX, |bound| bound as u64)
+}
+
+/// How much room there should be under this bound.
+pub(super) fn batch(bound: u64) -> u64 {
+    // In the time that somebody waits before sleeping so many are got.
+    bound.div_ceil(2).min(32)
 }

@@ -4,11 +4,13 @@
 //! floors call transitions and act on their answers; none of them touches an atomic of these by itself.
 
 mod crew;
+mod ends;
 mod lifecycle;
 mod polling;
 mod tally;
 
 pub(crate) use crew::{Crew, MAX_THREADS, Roll};
+pub(crate) use ends::Turn;
 pub(crate) use lifecycle::{Begin, Birth, Borrow, Cancel, Detach, Lifecycle, Quiet, Release, Snapshot, Take};
 pub(crate) use polling::{Polling, Stop, Stopping, Suspend};
 pub(crate) use tally::{Finish, Tally};

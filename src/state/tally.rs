@@ -5,12 +5,13 @@
 //! counts only grow; what is unfinished is their difference. They are kept apart, because those who put and those who
 //! finish would otherwise fight for one cache line at every item.
 //!
-//! * `arrived` is written under the owner's lock for arrivals, so a store will do, and read by anybody.
+//! * [`Arrivals`] is written by those who put, and read by anybody; [`Departures`] is there for an owner that counts them,
+//!   and in the line of the finished because who takes an item is usually done soon.
 //! * `word` is twice the number of the finished, plus the flag JOINERS.
 //!   - JOINERS is set by who is about to wait for the end, under the joiners' lock. It is cleared under that lock, by who
 //!     tells all of them, or finds none. While it is set, whoever finishes the last task goes and tells.
-//! * `seen` is what `arrived` was when somebody last looked. It only spares the finishers the look: too small a value
-//!   makes them look for themselves.
+//! * `seen` is how many have arrived at least, as far as somebody knew. It only spares the finishers the look: too small a
+//!   value makes them look for themselves.
 //!
 //! # Why a count of none is true
 //! Who compares reads `word` first and `arrived` after it. Let both be n. `arrived` never falls below what is finished,
@@ -24,6 +25,7 @@
 //! them equal: each finished item was put before it was finished, so its arrival is visible to who reads `word` after
 //! that. It then takes the joiners' lock, which a joiner holds from the look until it is in line.
 
+use super::ends::{Arrivals, Departures};
 use crate::sync::{AtomicU64, Ordering};
 
 const JOINERS: u64 = 1;
@@ -32,16 +34,14 @@ const ONE: u64 = 2;
 /// See [the module](self).
 #[derive(Debug)]
 pub(crate) struct Tally {
-    arrivals: Arrivals,
+    arrivals: Arriving,
     finishes: Finishes,
 }
 
 /// In a cache line of its own.
 #[derive(Debug)]
 #[repr(align(128))]
-struct Arrivals {
-    arrived: AtomicU64,
-}
+struct Arriving(Arrivals);
 
 /// In another one.
 #[derive(Debug)]
@@ -49,6 +49,7 @@ struct Arrivals {
 struct Finishes {
     word: AtomicU64,
     seen: AtomicU64,
+    departures: Departures,
 }
 
 /// What finishing came to.
@@ -66,27 +67,29 @@ pub(crate) enum Finish {
 impl Tally {
     pub(crate) fn new() -> Self {
         Tally {
-            arrivals: Arrivals { arrived: AtomicU64::new(0) },
-            finishes: Finishes { word: AtomicU64::new(0), seen: AtomicU64::new(0) },
+            arrivals: Arriving(Arrivals::new()),
+            finishes: Finishes { word: AtomicU64::new(0), seen: AtomicU64::new(0), departures: Departures::new() },
         }
     }
 
-    /// One more. The caller holds the lock for arrivals, and the item can be taken only after this.
     #[inline]
-    pub(crate) fn arrive(&self) {
-        let arrived = &self.arrivals.arrived;
-        // ORDERING: Relaxed, because only holders of the lock write it; Release pairs with the Acquire in `arrived`.
-        arrived.store(arrived.load(Ordering::Relaxed) + 1, Ordering::Release);
+    pub(crate) fn arrivals(&self) -> &Arrivals {
+        &self.arrivals.0
+    }
+
+    /// For an owner that counts them, too.
+    #[inline]
+    pub(crate) fn departures(&self) -> &Departures {
+        &self.finishes.departures
     }
 
     /// How many have arrived.
     #[inline]
     pub(crate) fn arrived(&self) -> u64 {
-        // ORDERING: Acquire pairs with the Release in `arrive`.
-        self.arrivals.arrived.load(Ordering::Acquire)
+        self.arrivals().look().arrived()
     }
 
-    /// Tells the finishers of arrivals that somebody has looked at anyway. The caller holds the lock for taking.
+    /// Tells the finishers of arrivals that somebody knows of anyway.
     #[inline]
     pub(crate) fn note(&self, arrived: u64) {
         // ORDERING: Release pairs with the Acquire in `finish`.
@@ -110,7 +113,7 @@ impl Tally {
             // ORDERING: Acquire pairs with the Release in `note`: who goes by this instead of a look has seen what has
             // arrived, and so has whoever sees that something was finished.
             let mut arrived = self.finishes.seen.load(Ordering::Acquire);
-            if finished >= arrived {
+            if finished > arrived {
                 arrived = self.arrived();
             }
             if finished > arrived {

@@ -1,20 +1,15 @@
 //! A lock for critical sections of a few instructions, in which nothing foreign is called and nothing waits.
 //!
 //! It is let go of by a plain store, where a lock that can put threads to sleep needs a second read-modify-write; in the
-//! queues that is a third of what an item costs. Who finds it taken spins, then gives way, and after that naps, so that
-//! a thread that was descheduled with the lock gets to run whatever its priority is.
+//! queues that is a third of what an item costs. Who finds it taken stands by.
 #![expect(unsafe_code, reason = "a lock is what makes a shared cell safe to write")]
 
-use super::chosen::nap;
-use super::{Access, AtomicBool, Ordering, spin_hint};
+use super::{Access, AtomicBool, Ordering, stand_by};
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::panic::{RefUnwindSafe, UnwindSafe};
-
-/// From here on a thread that waits naps between its looks.
-const ROUNDS_BEFORE_NAPS: u32 = 100;
 
 /// See [the module](self).
 pub(crate) struct Latch<T> {
@@ -55,11 +50,7 @@ impl<T> Latch<T> {
     fn wait(&self) {
         let mut round = 0;
         loop {
-            if round < ROUNDS_BEFORE_NAPS {
-                spin_hint(&mut round);
-            } else {
-                nap();
-            }
+            stand_by(&mut round);
             // ORDERING: Relaxed only spares the others the bus; `take` decides. (Under loom a load may see an old value for
             // ever, so there it is alone.)
             let free = cfg!(concurrent_futures_loom) || !self.taken.load(Ordering::Relaxed);

@@ -22,15 +22,17 @@ mod deadline;
 mod latch;
 mod patience;
 mod signal;
+mod stand_by;
 
 pub(crate) use chosen::{
     Access, AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Condvar, JoinHandle, Latch, Mutex, MutexGuard, Thread,
-    const_fn, fence, give_way, global, processors, spawn_thread, spin_hint, thread_local,
+    const_fn, fence, give_way, global, processors, spawn_thread, spin, spin_hint, thread_local,
 };
 pub(crate) use contain::{Payload, contain, drop_contained};
 pub(crate) use deadline::Deadline;
 #[cfg(all(test, concurrent_futures_loom))]
 pub(crate) use latch::Latch as SpinningLatch;
-pub(crate) use patience::Patience;
+pub(crate) use patience::{Experience, Patience};
 pub(crate) use signal::{Parker, Unparker};
+pub(crate) use stand_by::stand_by;
 pub(crate) use std::sync::atomic::Ordering;

@@ -12,6 +12,11 @@ pub(crate) fn fence(order: std::sync::atomic::Ordering) {
     loom::sync::atomic::fence(order);
 }
 
+/// Gives the other thread its turn, as all that waits here.
+pub(crate) fn spin(_pauses: u32) {
+    loom::thread::yield_now();
+}
+
 /// Gives the other thread its turn: a spin that did not would never end in a model.
 pub(crate) fn spin_hint(_round: &mut u32) {
     loom::thread::yield_now();
@@ -22,8 +27,7 @@ pub(crate) fn give_way() {
     loom::thread::yield_now();
 }
 
-/// As a spin; for the model of the lock that spins.
-#[cfg(test)]
+/// As a spin.
 pub(crate) fn nap() {
     loom::thread::yield_now();
 }

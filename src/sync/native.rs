@@ -16,14 +16,19 @@ pub(crate) fn fence(order: std::sync::atomic::Ordering) {
     std::sync::atomic::fence(order);
 }
 
+/// Keeps the processor for so many pauses.
+pub(crate) fn spin(pauses: u32) {
+    for _ in 0..pauses {
+        std::hint::spin_loop();
+    }
+}
+
 /// Says that this thread waits for a short step of another one.
 ///
 /// Spins a little and then gives up the processor, because the other thread may have been descheduled in that step.
 pub(crate) fn spin_hint(round: &mut u32) {
     if *round < 6 {
-        for _ in 0..1u32 << *round {
-            std::hint::spin_loop();
-        }
+        spin(1 << *round);
     } else {
         std::thread::yield_now();
     }

@@ -42,6 +42,8 @@ impl<'a, S> Site<'a, S> {
 #[derive(Debug)]
 pub(crate) struct Waiting<'a, S> {
     site: Site<'a, S>,
+    /// Whether it gives way a few times before it sleeps.
+    patient: bool,
     key: Option<Key>,
     /// By what it would have been woken, if the wait is over; dropped with no lock held.
     left: Option<Sleeper>,
@@ -49,7 +51,13 @@ pub(crate) struct Waiting<'a, S> {
 
 impl<'a, S> Waiting<'a, S> {
     pub(crate) fn new(site: Site<'a, S>) -> Self {
-        Waiting { site, key: None, left: None }
+        Waiting { site, patient: true, key: None, left: None }
+    }
+
+    /// For who has waited a moment already: it sleeps at once.
+    pub(crate) fn impatient(mut self) -> Self {
+        self.patient = false;
+        self
     }
 
     /// Takes its place in the line before it is known who is to be woken: whoever is notified from now on has seen it.
@@ -99,8 +107,8 @@ impl<'a, S> Waiting<'a, S> {
             drop(guard);
             drop(old);
             // Often the wake comes while whoever waits would still be on its way to sleep.
-            let mut patience = Patience::new();
-            while !parker.is_woken() && patience.last() {}
+            let mut patience = Patience::in_line();
+            while self.patient && !parker.is_woken() && patience.last() {}
             expired = !parker.park_until(deadline);
         }
     }

@@ -231,6 +231,9 @@ pub struct DeathReport {
     pub signal: Option<i32>,
     /// Whether it was probably over its memory limit.
     pub out_of_memory: bool,
+    /// Whether the task had been begun: `Some(true)`, also where none of it was done yet; `None` if the worker left
+    /// nothing that could be believed.
+    pub may_have_run: Option<bool>,
     /// The name of the task that it ran.
     pub task: Option<String>,
     /// The worker's slot.

@@ -14,6 +14,11 @@ use concurrent_futures::{
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
+#[cfg(target_os = "linux")]
+use {
+    concurrent_futures::{ProcessPoolBuilder, ProcessPoolExecutor},
+    std::time::Duration,
+};
 
 /// The names of all threads on which a check makes something panic.
 const NOISY: &[&str] = &["conformance", "ThreadPoolExecutor", "rayon"];
@@ -81,6 +86,22 @@ conforms! {
         .runs(Runs::WhenStepped);
     over_rayon: Subject::in_process(|| rayon(3));
     over_one_rayon_thread: Subject::in_process(|| rayon(1));
+}
+
+#[cfg(target_os = "linux")]
+fn processes(limits: impl Fn(ProcessPoolBuilder) -> ProcessPoolBuilder + Send + Sync + 'static) -> Subject {
+    Subject::portable(move || limits(ProcessPoolExecutor::builder()).build().unwrap())
+}
+
+#[cfg(target_os = "linux")]
+conforms! {
+    one_process: processes(|pool| pool.max_workers(1));
+    two_processes: processes(|pool| pool.max_workers(2));
+    one_process_for_each_task: processes(|pool| pool.max_workers(2).max_tasks_per_child(1));
+    one_process_and_a_queue_of_one: processes(|pool| pool.max_workers(1).queue_bound(1)).queue_bound(1);
+    two_processes_and_a_queue_of_three: processes(|pool| pool.max_workers(2).queue_bound(3)).queue_bound(3);
+    processes_that_leave_when_idle: processes(|pool| pool.max_workers(2).idle_timeout(Duration::from_millis(1)));
+    counted_processes: Subject::portable(|| Arc::new(ProcessPoolExecutor::new(2).unwrap()) as Arc<dyn Executor>);
 }
 
 /// What the suite sends through `&dyn Executor`, generic code and the inherent methods send as well.

@@ -13,6 +13,10 @@ mod lifecycle;
 mod nested;
 mod pool;
 mod queue;
+#[cfg(all(feature = "processes", target_os = "linux"))]
+mod ring;
+#[cfg(all(feature = "processes", target_os = "linux"))]
+mod ring_death;
 mod scope;
 mod spawned;
 mod threading;
@@ -40,6 +44,14 @@ fn sampled(preemptions: usize, executions: usize, model: impl Fn() + Sync + Send
 }
 
 fn explore(preemptions: Option<usize>, executions: Option<usize>, model: impl Fn() + Sync + Send + 'static) {
+    report(count_executions(preemptions, executions, model));
+}
+
+fn count_executions(
+    preemptions: Option<usize>,
+    executions: Option<usize>,
+    model: impl Fn() + Sync + Send + 'static,
+) -> usize {
     let limit = executions;
     let executions = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&executions);
@@ -51,7 +63,10 @@ fn explore(preemptions: Option<usize>, executions: Option<usize>, model: impl Fn
         counted.fetch_add(1, Ordering::Relaxed);
         model();
     });
-    let executions = executions.load(Ordering::Relaxed);
+    executions.load(Ordering::Relaxed)
+}
+
+fn report(executions: usize) {
     let name = std::thread::current().name().unwrap_or_default().to_owned();
     println!("{name}: {executions} executions");
     assert!(executions > 1, "{name} explored a single execution, so it checked nothing");

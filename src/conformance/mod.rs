@@ -5,9 +5,10 @@
 //! shows each as a test of its own. Each check makes its own executor, lives in the module of its group, and has the
 //! rule as its documentation.
 //!
-//! Checks of the first groups send portable jobs only, so they fit executors that run elsewhere as well (files in the
-//! temporary directory serve as signals). Those of [`memory`], [`workers`], [`reentry`] and [`scope`] are for
-//! [`InProcessExecutor`](crate::InProcessExecutor)s.
+//! Nearly all checks send portable jobs only, so they fit executors that run elsewhere as well (files in the temporary
+//! directory serve as signals and counters). Those of [`scope`], and those of [`memory`] and [`reentry`] whose jobs take
+//! along what cannot leave the process, are for [`InProcessExecutor`](crate::InProcessExecutor)s. The report says which
+//! were not tried.
 //!
 //! Every wait has a limit ([`Subject::patience`]): a wrong engine fails and does not hang. Some jobs panic on purpose,
 //! on threads of your engine, and the panic hook reports that.
@@ -38,7 +39,7 @@
 //!     check.run(&subject);
 //! }
 //! ```
-
+#![expect(unsafe_code, reason = "what `call!` and `task!` expand to, which only inside this crate counts as its own")]
 #![expect(
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,

@@ -1,5 +1,7 @@
-//! Tasks that use the executor that runs them. For executors of this process.
+//! What tasks know of themselves, and tasks that use the executor that runs them. The latter is for executors of this
+//! process.
 
+use super::signal::Signal;
 use super::specimen::Handle;
 use super::{Bench, Check};
 use crate::{Future, Shutdown, SubmitOptions, task};
@@ -11,10 +13,8 @@ const GROUP: &str = "reentry";
 pub(super) const CHECKS: &[Check] = &[
     check!(a_task_may_submit, "a task may submit others").in_process(),
     check!(a_task_may_shut_down, "a shutdown from a task does not hang, not even one that waits").in_process(),
-    check!(a_task_knows_itself, "a task knows its name, and code outside of one that there is none").in_process(),
-    check!(a_running_task_sees_the_request, "a running task sees that it was asked to stop")
-        .in_process()
-        .in_background(),
+    check!(a_task_knows_itself, "a task knows its name, and code outside of one that there is none"),
+    check!(a_running_task_sees_the_request, "a running task sees that it was asked to stop").in_background(),
     check!(a_task_may_wait_for_others, "a task may wait for others of the same executor, several levels deep")
         .in_process()
         .with_nested_waits(),
@@ -62,31 +62,32 @@ pub fn a_task_may_shut_down(bench: &Bench) {
 /// A task knows its name, and code outside of one that there is none.
 pub fn a_task_knows_itself(bench: &Bench) {
     let specimen = bench.specimen();
-    let named = specimen.in_process().submit_with(SubmitOptions::new().name("inner"), task::name);
+    let named = specimen.executor().submit_with(SubmitOptions::new().name("inner"), call!(task::name()));
     bench.ensure_equal(&bench.value(&named), &Some("inner".to_owned()), "the name inside the task");
-    bench.ensure_equal(&bench.value(&specimen.in_process().submit(task::name)), &None::<String>, "no name");
+    bench.ensure_equal(&bench.value(&specimen.executor().submit(call!(task::name()))), &None::<String>, "no name");
     bench.ensure_equal(&task::name(), &None::<String>, "the name outside");
     bench.ensure(!task::cancel_requested(), "somebody asked code outside of a task to stop");
 }
 
 /// A running task sees that it was asked to stop; one that was not asked does not.
 pub fn a_running_task_sees_the_request(bench: &Bench) {
-    let specimen = bench.specimen();
-    let limit = bench.limit();
-    let (sender, begun) = mpsc::channel();
-    let future = specimen.in_process().submit(move || {
+    fn run_until_asked(begun: Signal, limit: Duration) -> (bool, bool) {
         let before = task::cancel_requested();
-        let _ = sender.send(());
+        begun.raise();
         let began = std::time::Instant::now();
         while !task::cancel_requested() && began.elapsed() < limit {
             std::thread::sleep(Duration::from_micros(100));
         }
         (before, task::check_cancelled().is_err())
-    });
-    bench.ensure(begun.recv_timeout(limit).is_ok(), "a task begins");
+    }
+    let specimen = bench.specimen();
+    let (begun, limit) = (bench.signal(), bench.limit());
+    let future = specimen.executor().submit(call!(run_until_asked(begun.clone(), limit)));
+    bench.ensure(begun.wait(limit), "a task begins");
     future.request_cancel();
     bench.ensure_equal(&bench.value(&future), &(false, true), "asked to stop, before and after");
-    bench.ensure_equal(&bench.value(&specimen.in_process().submit(task::cancel_requested)), &false, "the next task");
+    let next = specimen.executor().submit(call!(task::cancel_requested()));
+    bench.ensure_equal(&bench.value(&next), &false, "the next task");
 }
 
 /// A task may wait for others of the same executor, several levels deep.

@@ -65,6 +65,22 @@ impl Tally {
         create(&self.directory.join(format!("{}-{}", process::id(), unique())));
     }
 
+    /// Counts something that has a number. `false`: that was counted before.
+    pub(super) fn add_once(&self, number: usize) -> bool {
+        match OpenOptions::new().write(true).create_new(true).open(self.directory.join(number.to_string())) {
+            Ok(_) => true,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
+            Err(error) => std::panic::panic_any(format!("cannot count {number}: {error}")),
+        }
+    }
+
+    /// Takes out what was counted by its number.
+    pub(super) fn remove(&self, number: usize) {
+        if let Err(error) = fs::remove_file(self.directory.join(number.to_string())) {
+            std::panic::panic_any(format!("cannot take out {number}: {error}"));
+        }
+    }
+
     pub(super) fn count(&self) -> usize {
         fs::read_dir(&self.directory).map_or(0, Iterator::count)
     }

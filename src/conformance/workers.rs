@@ -1,39 +1,31 @@
-//! How many run at once, and how often each runs. For executors of this process.
-#![expect(clippy::disallowed_types, reason = "uses the crate from outside, as its users do")]
+//! How many run at once, and how often each runs.
 
 use super::{Bench, Check};
-use crate::{Future, Shutdown};
-use std::collections::HashSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use crate::{Future, Shutdown, task};
 
 const GROUP: &str = "workers";
 
 pub(super) const CHECKS: &[Check] = &[
-    check!(each_task_runs_exactly_once, "each task runs once, however many threads submit").in_process(),
-    check!(no_more_run_at_once_than_it_says, "never more tasks run at once than `max_workers` says").in_process(),
+    check!(each_task_runs_exactly_once, "each task runs once, however many threads submit"),
+    check!(no_more_run_at_once_than_it_says, "never more tasks run at once than `max_workers` says"),
     check!(as_many_run_at_once_as_it_says, "as many tasks run at once as `max_workers` says, if there are that many")
         .in_background(),
-    check!(a_cancelled_task_never_ran, "of tasks that are cancelled while they are begun, each ran or was cancelled")
-        .in_process(),
+    check!(a_cancelled_task_never_ran, "of tasks that are cancelled while they are begun, each ran or was cancelled"),
     check!(there_is_a_worker_at_least, "`max_workers` is at least one"),
 ];
 
 /// Each task runs once, however many threads submit.
 pub fn each_task_runs_exactly_once(bench: &Bench) {
     const SUBMITTERS: usize = 8;
-    const EACH: usize = 250;
+    const EACH: usize = 100;
     let specimen = bench.specimen();
-    let runs: Arc<Vec<AtomicUsize>> = Arc::new((0..SUBMITTERS * EACH).map(|_| AtomicUsize::new(0)).collect());
+    let runs = bench.tally();
     let handle = specimen.handle();
-    let submitted: Vec<Future<usize>> = std::thread::scope(|threads| {
+    let submitted: Vec<Future<bool>> = std::thread::scope(|threads| {
         let submit = |submitter: usize| {
             let (handle, runs) = (handle.clone(), &runs);
             threads.spawn(move || {
-                let submit = |n: usize| {
-                    let runs = Arc::clone(runs);
-                    handle.in_process().submit(move || runs[n].fetch_add(1, Ordering::Relaxed))
-                };
+                let submit = |n: usize| handle.executor().submit(task!([runs = runs.clone(), n] => runs.add_once(n)));
                 (submitter * EACH..(submitter + 1) * EACH).map(submit).collect::<Vec<_>>()
             })
         };
@@ -41,27 +33,27 @@ pub fn each_task_runs_exactly_once(bench: &Bench) {
         submitters.into_iter().filter_map(|thread| thread.join().ok()).flatten().collect()
     });
     bench.ensure_equal(&submitted.len(), &(SUBMITTERS * EACH), "futures");
-    let earlier_runs: HashSet<usize> = bench.values(&submitted).into_iter().collect();
-    bench.ensure_equal(&earlier_runs, &HashSet::from([0]), "earlier runs that tasks found");
+    let first_runs = bench.values(&submitted).into_iter().filter(|first| *first).count();
+    bench.ensure_equal(&first_runs, &(SUBMITTERS * EACH), "tasks that found no earlier run of theirs");
     specimen.finish(Shutdown::wait());
-    bench.ensure(runs.iter().all(|runs| runs.load(Ordering::Relaxed) == 1), "a task did not run exactly once");
+    bench.ensure_equal(&runs.count(), &(SUBMITTERS * EACH), "tasks that ran");
 }
 
 /// Never more tasks run at once than `max_workers` says, where tasks do not wait.
 pub fn no_more_run_at_once_than_it_says(bench: &Bench) {
     let specimen = bench.specimen();
-    let running = Arc::new(AtomicUsize::new(0));
-    let task = |_| {
-        let running = Arc::clone(&running);
-        specimen.in_process().submit(move || {
-            let now = running.fetch_add(1, Ordering::Relaxed) + 1;
+    let running = bench.tally();
+    let task = |n| {
+        specimen.executor().submit(task!([running = running.clone(), n] => {
+            running.add_once(n);
             // Long enough for another one to begin meanwhile.
             for _ in 0..5 {
                 std::thread::sleep(std::time::Duration::from_micros(20));
             }
-            running.fetch_sub(1, Ordering::Relaxed);
+            let now = running.count();
+            running.remove(n);
             now
-        })
+        }))
     };
     let futures: Vec<Future<usize>> = (0..200).map(task).collect();
     let most = bench.values(&futures).into_iter().max().unwrap_or(0);
@@ -84,18 +76,22 @@ pub fn as_many_run_at_once_as_it_says(bench: &Bench) {
 /// Of tasks that are cancelled while workers begin them, each ran or was cancelled, as `cancel` said. (Case 102.)
 pub fn a_cancelled_task_never_ran(bench: &Bench) {
     let specimen = bench.specimen();
-    for _ in 0..500 {
-        let runs = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&runs);
-        let future = specimen.in_process().submit(move || {
-            counted.fetch_add(1, Ordering::Relaxed);
-        });
+    let runs = bench.tally();
+    let mut expected = 0;
+    for n in 0..300 {
+        let future = specimen.executor().submit(task!([runs = runs.clone(), n] => runs.add_once(n)));
+        // At different points of its way to a worker.
+        for _ in 0..n % 7 {
+            crate::sync::give_way();
+        }
         let cancelled = future.cancel();
         let error = bench.error_or_none(&future);
         bench.ensure_equal(&error.is_some_and(|error| error.is_cancelled()), &cancelled, "whether it was cancelled");
-        bench.ensure_equal(&runs.load(Ordering::Relaxed), &usize::from(!cancelled), "how often it ran");
+        expected += usize::from(!cancelled);
+        bench.ensure_equal(&runs.count(), &expected, "how many ran");
     }
     bench.ensure_equal(&specimen.finish(Shutdown::wait()).abandoned, &0, "tasks left behind");
+    bench.ensure_equal(&runs.count(), &expected, "how many ran in the end");
 }
 
 /// `max_workers` is at least one. (Case 392.)

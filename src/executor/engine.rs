@@ -4,9 +4,8 @@
 use super::options::SubmitOptions;
 use super::traits::Executor;
 use crate::error::{RejectReason, Rejected, TaskError};
-use crate::task::{self, CellRef, Extras, Future, NewCell, Task, Work, expire_after, value};
-use crate::wire::Job;
-use std::ptr::NonNull;
+use crate::task::{self, CellRef, Extras, Future, PortableWork, Task, Work, expire_after, value};
+use crate::wire::{CodeMap, Encoded, Job, Parcel, PortableJob};
 use std::time::Duration;
 
 /// A job, as what a cell can run.
@@ -17,6 +16,18 @@ impl<J: Job> Work for Submitted<J> {
 
     fn work(self) -> J::Output {
         self.0.run()
+    }
+}
+
+impl<J: PortableJob> PortableWork for Submitted<J> {
+    fn pack(&self, _code: &dyn CodeMap) -> Result<Parcel, TaskError> {
+        let mut payload = Vec::new();
+        self.0.encode(&mut payload).map_err(|error| TaskError::Codec(error.to_string().into()))?;
+        Ok(Parcel { entry: self.0.entry(), payload, items: 1 })
+    }
+
+    fn unpack(encoded: Encoded) -> Result<J::Output, TaskError> {
+        encoded.into_value()
     }
 }
 
@@ -52,34 +63,14 @@ impl<E: Executor + ?Sized> Engine for By<'_, E> {
     }
 }
 
-/// Both ends of a new cell with two references.
-///
-/// # Safety
-/// The cell's value is a `T`, and it was made with two references that nobody else uses.
-pub(super) unsafe fn ends<T>(cell: NonNull<task::Header>) -> (Task, Future<T>) {
-    // SAFETY: one of the two references is the task's.
-    let task = unsafe { CellRef::from_owned(cell) };
-    // SAFETY: the other is the future's, and the value is a `T` by the contract.
-    let future = unsafe { Future::from_owned(cell) };
-    (Task::new(task), future)
+/// A task for a job of any kind.
+pub(super) fn make<J: Job>(job: J, extras: Option<Extras>) -> (Task, Future<J::Output>) {
+    task::make(Submitted(job), extras)
 }
 
-/// A task and its future, with room for what only some tasks carry.
-pub(super) fn make<W: Work>(work: W, extras: Option<Extras>, portable: bool) -> (Task, Future<W::Output>) {
-    let new = NewCell::pending().portable(portable);
-    let cell = match extras {
-        None => new.with_work(work),
-        Some(extras) => new.attach(extras).with_work(work),
-    };
-    // SAFETY: `pending` makes two references, and the value is the work's output.
-    unsafe { ends(cell) }
-}
-
-/// A task that polls a future, and the handle for its outcome.
-pub(super) fn make_spawned<F: std::future::Future>(future: F, extras: Option<Extras>) -> (Task, Future<F::Output>) {
-    let cell = task::cell_for(future, extras);
-    // SAFETY: `cell_for` makes two references, and the value is the future's output.
-    unsafe { ends(cell) }
+/// A task for a job that can leave this process.
+pub(super) fn make_portable<J: PortableJob>(job: J, extras: Option<Extras>) -> (Task, Future<J::Output>) {
+    task::make_portable(Submitted(job), extras)
 }
 
 /// As [`submit_with`], for a future to be polled.
@@ -88,9 +79,8 @@ pub(super) fn spawn_with<F: std::future::Future>(
     options: &SubmitOptions,
     future: F,
 ) -> Future<F::Output> {
-    let (task, handle) = make_spawned(future, Some(options.extras()));
-    arm(options, &task);
-    give(engine, task, handle, options.room_timeout)
+    let (task, handle) = task::make_spawned(future, Some(options.extras()));
+    submit_with(engine, options, (task, handle))
 }
 
 /// Gives a task to an engine; a rejection becomes the future's error.
@@ -101,18 +91,17 @@ pub(super) fn give<T>(engine: &dyn Engine, task: Task, future: Future<T>, wait: 
     future
 }
 
-pub(super) fn submit<J: Job>(engine: &dyn Engine, job: J, portable: bool) -> Future<J::Output> {
-    let (task, future) = make(Submitted(job), None, portable);
+/// A new task, to an engine.
+pub(super) fn submit<T>(engine: &dyn Engine, (task, future): (Task, Future<T>)) -> Future<T> {
     give(engine, task, future, None)
 }
 
-pub(super) fn submit_with<J: Job>(
+/// The same with options, which the task was made with.
+pub(super) fn submit_with<T>(
     engine: &dyn Engine,
     options: &SubmitOptions,
-    job: J,
-    portable: bool,
-) -> Future<J::Output> {
-    let (task, future) = make(Submitted(job), Some(options.extras()), portable);
+    (task, future): (Task, Future<T>),
+) -> Future<T> {
     arm(options, &task);
     give(engine, task, future, options.room_timeout)
 }
@@ -127,10 +116,8 @@ fn arm(options: &SubmitOptions, task: &Task) {
 /// As [`submit`], without waiting for room, and with the job back where it was not taken.
 pub(super) fn try_submit<J: Job, E: Executor + ?Sized>(
     executor: &E,
-    job: J,
-    portable: bool,
+    (task, future): (Task, Future<J::Output>),
 ) -> Result<Future<J::Output>, Rejected<J>> {
-    let (task, future) = make(Submitted(job), None, portable);
     let Err(Rejected { job: returned, reason }) = executor.try_execute(task) else {
         return Ok(future);
     };

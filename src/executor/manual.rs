@@ -5,7 +5,7 @@ use super::shutdown::{Shutdown, ShutdownReport};
 use super::traits::{Executor, InProcessExecutor};
 use super::verbs::{guards, maps, verbs};
 use crate::error::{RejectReason, Rejected};
-use crate::pool::Stats;
+use crate::report::Stats;
 use crate::sync::Mutex;
 use crate::task::Task;
 use std::collections::VecDeque;

@@ -7,6 +7,8 @@ mod inline;
 mod manual;
 mod map;
 mod options;
+#[cfg(all(feature = "processes", target_os = "linux", not(concurrent_futures_loom)))]
+mod process_pool;
 mod scope;
 mod shutdown;
 mod spawn;
@@ -21,6 +23,8 @@ pub use inline::InlineExecutor;
 pub use manual::ManualExecutor;
 pub use map::{Map, MapIter, MapStream, Progress};
 pub use options::SubmitOptions;
+#[cfg(all(feature = "processes", target_os = "linux", not(concurrent_futures_loom)))]
+pub use process_pool::{ProcessPoolBuilder, ProcessPoolExecutor, WorkerStdio};
 pub use scope::{Scope, ScopeOptions, ScopePolicy};
 pub use shutdown::{Shutdown, ShutdownReport};
 pub use thread_pool::ThreadPoolExecutor;

@@ -20,6 +20,7 @@ use std::time::Duration;
 pub struct SubmitOptions {
     name: Option<Arc<str>>,
     timeout: Option<Duration>,
+    retries: u32,
     pub(super) queue_timeout: Option<Duration>,
     pub(super) room_timeout: Option<Duration>,
 }
@@ -42,7 +43,8 @@ impl SubmitOptions {
     ///
     /// A running thread cannot be stopped: there the limit sets the task's cancel token
     /// ([`task::cancel_requested`](crate::task::cancel_requested)), and its outcome is then its own. A spawned future
-    /// can: it ends as [`TaskError::DeadlineExceeded`](crate::TaskError::DeadlineExceeded).
+    /// can: it ends as [`TaskError::DeadlineExceeded`](crate::TaskError::DeadlineExceeded). So does a task in a worker
+    /// process, whose worker is ended for it: by SIGTERM, and by SIGKILL after the pool's `term_grace`.
     pub fn timeout(self, limit: Duration) -> Self {
         SubmitOptions { timeout: Some(limit), ..self }
     }
@@ -59,7 +61,15 @@ impl SubmitOptions {
         SubmitOptions { room_timeout: Some(limit), ..self }
     }
 
+    /// How often the task may be run again if the worker process that ran it has died. Default: 0, because a task that
+    /// has begun may have had effects. An error, a panic or a limit that has passed is an outcome, and final.
+    ///
+    /// Where tasks run in this process nothing of this can happen, and the number means nothing.
+    pub fn retries(self, times: u32) -> Self {
+        SubmitOptions { retries: times, ..self }
+    }
+
     pub(super) fn extras(&self) -> Extras {
-        Extras::new(self.name.clone(), self.timeout)
+        Extras { retries: self.retries, ..Extras::new(self.name.clone(), self.timeout) }
     }
 }

@@ -210,7 +210,7 @@ impl<'scope, 'env> Scope<'scope, 'env> {
         T: Send + 'scope,
     {
         let tasks = Tasks { engine: self.engine, shared: &self.shared };
-        let (task, future) = engine::make(ScopedWork(f), tasks.extras(), false);
+        let (task, future) = task::make(ScopedWork(f), tasks.extras());
         engine::give(&tasks, task, future, None)
     }
 
@@ -237,7 +237,7 @@ impl<'scope, 'env> Scope<'scope, 'env> {
         F: std::future::Future<Output: Send + 'scope> + Send + 'scope,
     {
         let tasks = Tasks { engine: self.engine, shared: &self.shared };
-        let (task, handle) = engine::make_spawned(future, tasks.extras());
+        let (task, handle) = task::make_spawned(future, tasks.extras());
         engine::give(&tasks, task, handle, None)
     }
 

@@ -1,13 +1,14 @@
 //! The thread pool, as people hold it.
 
-use super::engine::{self, By, Engine, Submitted};
+use super::engine::{self, By, Engine};
 use super::options::SubmitOptions;
 use super::shutdown::{Shutdown, ShutdownReport};
 use super::thread_pool_builder::ThreadPoolBuilder;
 use super::traits::{Executor, InProcessExecutor};
 use super::verbs::{guards, maps, scopes, verbs};
 use crate::error::{BuildError, Rejected, TaskError};
-use crate::pool::{self, Pool, Stats, WorkerInfo};
+use crate::pool::{self, Pool};
+use crate::report::{Stats, WorkerInfo};
 use crate::sync::Deadline;
 use crate::task::{self, Future, Task};
 use std::fmt;
@@ -111,7 +112,7 @@ impl<S: 'static> ThreadPoolExecutor<S> {
             if let Some(error) = self.refusal() {
                 return Future::failed(error);
             }
-            let (task, future) = engine::make(Submitted(job), None, false);
+            let (task, future) = engine::make(job, None);
             pool.send(slot, task);
             future
         };
@@ -154,7 +155,7 @@ impl<S: 'static> ThreadPoolExecutor<S> {
     where
         F: std::future::Future<Output: Send + 'static> + Send + 'static,
     {
-        let (task, handle) = engine::make_spawned(future, None);
+        let (task, handle) = task::make_spawned(future, None);
         engine::give(&By(self), task, handle, None)
     }
 

@@ -2,7 +2,7 @@
 
 use super::shutdown::{Shutdown, ShutdownReport};
 use crate::error::Rejected;
-use crate::pool::Stats;
+use crate::report::Stats;
 use crate::task::Task;
 use std::sync::Arc;
 use std::time::Duration;

@@ -9,7 +9,8 @@ macro_rules! verbs {
         /// the reason already ([`TaskError::Rejected`](crate::TaskError::Rejected),
         /// [`TaskError::Broken`](crate::TaskError::Broken)).
         $($($vis)*)? fn $submit<J: crate::wire::$kind>(&self, job: J) -> crate::task::Future<J::Output> {
-            crate::executor::engine::submit(&crate::executor::engine::By(self), job, $crate::executor::verbs::is_portable!($kind))
+            let task = $crate::executor::verbs::make!($kind)(job, None);
+            crate::executor::engine::submit(&crate::executor::engine::By(self), task)
         }
 
         /// The same, with options for this one task.
@@ -18,8 +19,8 @@ macro_rules! verbs {
             options: crate::executor::SubmitOptions,
             job: J,
         ) -> crate::task::Future<J::Output> {
-            let portable = $crate::executor::verbs::is_portable!($kind);
-            crate::executor::engine::submit_with(&crate::executor::engine::By(self), &options, job, portable)
+            let task = $crate::executor::verbs::make!($kind)(job, Some(options.extras()));
+            crate::executor::engine::submit_with(&crate::executor::engine::By(self), &options, task)
         }
 
         /// The same, without waiting for room.
@@ -30,17 +31,18 @@ macro_rules! verbs {
             &self,
             job: J,
         ) -> Result<crate::task::Future<J::Output>, crate::error::Rejected<J>> {
-            crate::executor::engine::try_submit(self, job, $crate::executor::verbs::is_portable!($kind))
+            crate::executor::engine::try_submit::<J, _>(self, $crate::executor::verbs::make!($kind)(job, None))
         }
     };
 }
 
-macro_rules! is_portable {
+/// What makes the task for a job of the kind given.
+macro_rules! make {
     (PortableJob) => {
-        true
+        crate::executor::engine::make_portable
     };
     (Job) => {
-        false
+        crate::executor::engine::make
     };
 }
 
@@ -59,6 +61,9 @@ macro_rules! maps {
     };
     (portable $([$($vis:tt)*])? $lifetime:lifetime, $engine:path) => {
         /// Maps a function without captures over inputs, on this executor: see [`Map`](crate::Map).
+        ///
+        /// A function's name, or a closure that captures nothing; the compiler refuses others. Items and results need
+        /// serde's traits. An item whose worker dies, that panics, or that cannot be carried is an error by itself.
         $($($vis)*)? fn map<I, R>(
             &self,
             f: fn(I::Item) -> R,
@@ -71,7 +76,8 @@ macro_rules! maps {
             crate::executor::Map::with_function($engine(self), f, items.into_iter())
         }
 
-        /// The same with what a closure would capture: `map_with(k, |k, x| x * k, items)`.
+        /// The same with what a closure would capture: `map_with(k, |k, x| x * k, items)`. It travels once for each chunk
+        /// of items.
         $($($vis)*)? fn map_with<C, I, R>(
             &self,
             shared: C,
@@ -129,4 +135,4 @@ macro_rules! guards {
     };
 }
 
-pub(super) use {guards, is_portable, maps, scopes, verbs};
+pub(super) use {guards, make, maps, scopes, verbs};

@@ -29,3 +29,24 @@ mod writable;
 
 pub(crate) use sealed::{Sealed, Unsealed};
 pub(crate) use writable::Writable;
+
+/// A file in memory without a name, which may grow, and is trusted by nobody.
+pub(crate) fn scratch() -> std::io::Result<std::fs::File> {
+    sys::create().map(Into::into)
+}
+
+/// All that stands in such a file now.
+pub(crate) fn read_scratch(file: &std::os::fd::OwnedFd) -> std::io::Result<Vec<u8>> {
+    use std::os::unix::fs::FileExt;
+    let file = std::fs::File::from(file.try_clone()?);
+    let mut bytes = vec![0; usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX)];
+    let mut read = 0;
+    while read < bytes.len() {
+        match file.read_at(&mut bytes[read..], read as u64)? {
+            0 => break,
+            length => read += length,
+        }
+    }
+    bytes.truncate(read);
+    Ok(bytes)
+}

@@ -120,9 +120,23 @@ impl Sealed {
         Ok(Some((Self::open(Arc::new(descriptor), bytes)?, bytes)))
     }
 
+    /// All of a file that others may have written so far, which nobody does any more from now on; `None` if it is empty.
+    ///
+    /// # Errors
+    /// If somebody could still write through a mapping, which nobody can take away.
+    pub(crate) fn close_off(file: OwnedFd) -> io::Result<Option<(Self, NonZeroUsize)>> {
+        sys::seal(&file, 0)?;
+        Self::open_whole(file)
+    }
+
     /// Where the bytes begin, at the start of a page: readable until `self` is dropped, and never written again.
     pub(crate) fn start(&self) -> NonNull<u8> {
         self.mapping.start()
+    }
+
+    /// All of the bytes that are mapped.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.mapping.bytes()
     }
 
     pub(crate) fn descriptor(&self) -> &Arc<OwnedFd> {

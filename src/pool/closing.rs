@@ -6,7 +6,7 @@ use super::shared::Pool;
 use crate::error::TaskError;
 use crate::state::{Roll, Stop};
 use crate::sync::{Deadline, JoinHandle, Parker, Unparker, spin_hint};
-use crate::task::{self, Need, Pause, Promise, SharedFuture, Task, promise};
+use crate::task::{self, Announcement, Need, Pause, SharedFuture, Task};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,8 +17,7 @@ const LOOK_FOR_EXIT: Duration = Duration::from_millis(1);
 /// Who waits for the end without a thread of theirs, and what is to be told then.
 #[derive(Default)]
 pub(super) struct Ending {
-    promise: Option<Promise<()>>,
-    future: Option<SharedFuture<()>>,
+    announcement: Announcement,
     completed_before: u64,
     cancelled: usize,
     /// Of these, by workers who came by a task after the queues were emptied, and not yet in anybody's report.
@@ -50,7 +49,7 @@ impl Pool {
     /// The pool is closed and its last thread has gone: tells those who await that.
     pub(super) fn tell_ended(&self) {
         if self.crew.load().is_closed() && self.is_deserted(&self.lock()) {
-            let promise = self.ending.lock().promise.take();
+            let promise = self.ending.lock().announcement.take();
             if let Some(promise) = promise {
                 // Nobody cancels it: the future is shared, and kept here.
                 let _ = promise.set_result(());
@@ -60,14 +59,7 @@ impl Pool {
 
     /// Ready once the pool is closed and its last thread has gone.
     pub(crate) fn ended(&self) -> SharedFuture<()> {
-        let mut ending = self.ending.lock();
-        let future = ending.future.clone().unwrap_or_else(|| {
-            let (promise, future) = promise();
-            ending.promise = Some(promise);
-            future.shared()
-        });
-        ending.future = Some(future.clone());
-        drop(ending);
+        let future = self.ending.lock().announcement.future();
         self.tell_ended();
         future
     }

@@ -80,8 +80,8 @@ impl Place for Worker {
         self.take_place_back(self.pool.lock());
     }
 
-    fn slot(&self) -> usize {
-        self.number
+    fn slot(&self) -> Option<usize> {
+        Some(self.number)
     }
 
     fn turn_key(&self) -> Option<usize> {
@@ -294,8 +294,8 @@ impl Place for Starting {
 
     fn after_wait(&self) {}
 
-    fn slot(&self) -> usize {
-        self.1
+    fn slot(&self) -> Option<usize> {
+        Some(self.1)
     }
 
     fn turn_key(&self) -> Option<usize> {

@@ -24,7 +24,6 @@ mod sys;
 mod worker;
 
 pub(crate) use config::{Config, check_stack_size};
-pub use report::{Stats, WorkerInfo, WorkerState};
 pub(crate) use shared::Pool;
 pub(crate) use stack::probe_stack;
 pub(crate) use sys::thread_id;

@@ -207,7 +207,7 @@ fn initial_state(pool: &Arc<Pool>, number: usize) -> Result<Box<dyn Any>, String
     };
     match contain(|| starting(pool, number, || initializer(number))) {
         Ok(made) => made,
-        Err(payload) => Err(task::panic_text(&payload)),
+        Err(payload) => Err(payload.text()),
     }
 }
 

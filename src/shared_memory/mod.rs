@@ -44,6 +44,8 @@
 //! ```
 
 mod element;
+#[cfg(all(feature = "conformance", not(concurrent_futures_loom)))]
+pub(crate) mod fuzz;
 mod slice;
 mod travel;
 mod writer;

@@ -12,7 +12,7 @@
 //! | `CANCELLED` | the canceller drops the job; there is no outcome in the slot | none |
 //!
 //! # The flags
-//! * `FAILED`: set together with `DONE`, never cleared. The error in the slot is immutable from then on, so it can be
+//! * `FAILED`: set together with `DONE` (or in place of `ENCODED`), never cleared. The error in the slot is immutable from then on, so it can be
 //!   read and cloned by anybody who saw the bit; it is dropped with the cell.
 //! * `LOCKED`: held for a few instructions by whoever changes the list of waiters, attaches an owner, or takes the
 //!   phase to a terminal one while there may be waiters. No foreign code runs under it.
@@ -22,6 +22,8 @@
 //! * `TAKEN`: the value has left the slot (or, with `FAILED`, somebody has looked at the error). Never cleared.
 //! * `DETACHED`: the future is gone. The value then belongs to the completer, or to the holder of `ACCESS`.
 //! * `CANCEL_REQUESTED`: the running task has been asked to stop. Never cleared.
+//! * `ENCODED`: set with `DONE` where the slot holds the value as bytes that came from another process, which whoever
+//!   wants it decodes: the holder of `ACCESS`, who clears it, and sets `FAILED` where the bytes are no value.
 //! * `FORWARDED`: another cell gets its outcome from this one, and answers for it to a scope. Never cleared.
 //!
 //! # Who may touch the slot
@@ -63,9 +65,10 @@ const TAKEN: usize = 1 << 7;
 const DETACHED: usize = 1 << 8;
 const CANCEL_REQUESTED: usize = 1 << 9;
 const FORWARDED: usize = 1 << 10;
+const ENCODED: usize = 1 << 11;
 
 /// One reference; the bits above it are the count.
-const REF: usize = 1 << 11;
+const REF: usize = 1 << 12;
 
 /// The state word; see the [module](self).
 pub(crate) struct Lifecycle(AtomicUsize);
@@ -85,6 +88,29 @@ pub(crate) enum Birth {
     Value,
     /// With an error.
     Error,
+}
+
+/// What a task that has run to its end leaves in the slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Value,
+    Error,
+    /// The value, or the error, as bytes.
+    Encoded,
+}
+
+impl Ending {
+    pub(crate) fn of(failed: bool) -> Self {
+        if failed { Ending::Error } else { Ending::Value }
+    }
+
+    fn word(self) -> usize {
+        match self {
+            Ending::Value => DONE,
+            Ending::Error => DONE | FAILED,
+            Ending::Encoded => DONE | ENCODED,
+        }
+    }
 }
 
 #[must_use]
@@ -125,6 +151,8 @@ pub(crate) enum Take {
     Value,
     /// There is an error in the slot, to be cloned.
     Error,
+    /// The value is there as bytes, to be decoded first.
+    Encoded,
     Cancelled,
     /// Somebody took the value before.
     Gone,
@@ -221,7 +249,12 @@ impl Snapshot {
         self.has(DETACHED)
     }
 
-    /// There is a value in the slot that nobody has moved out.
+    /// The value is in the slot as bytes.
+    pub(crate) fn is_encoded(self) -> bool {
+        self.has(ENCODED)
+    }
+
+    /// There is a value in the slot, maybe as bytes, that nobody has moved out.
     pub(crate) fn holds_value(self) -> bool {
         self.phase() == DONE && !self.has(FAILED) && !self.has(TAKEN)
     }
@@ -342,8 +375,7 @@ impl Lifecycle {
 
     /// The terminal transition where nobody has to be told, together with giving the caller's reference back.
     /// The caller has written the outcome.
-    pub(crate) fn finish_quietly(&self, failed: bool) -> Quiet {
-        let outcome = if failed { DONE | FAILED } else { DONE };
+    pub(crate) fn finish_quietly(&self, ending: Ending) -> Quiet {
         // ORDERING: Acquire, because `Detached` hands the memory over (pairs with the AcqRel of `detach`).
         let mut seen = self.0.load(Ordering::Acquire);
         loop {
@@ -354,7 +386,7 @@ impl Lifecycle {
             if now.has(LOCKED) || now.has(WAITERS) {
                 return Quiet::Waiters;
             }
-            let next = (seen & !PHASE | outcome) - REF;
+            let next = (seen & !PHASE | ending.word()) - REF;
             // ORDERING: Release publishes the outcome to every Acquire load that sees DONE. Failure as above.
             match self.0.compare_exchange_weak(seen, next, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => return Quiet::Finished,
@@ -386,9 +418,8 @@ impl Lifecycle {
     /// The terminal transition by the runner (or by the other cell of a handed one), under the lock, whose list it has
     /// emptied. `access`: it will run callbacks. Says whether the future was gone; then the value is the caller's to
     /// drop, after the callbacks.
-    pub(crate) fn finish_locked(&self, failed: bool, access: bool) -> Snapshot {
-        let outcome = if failed { DONE | FAILED } else { DONE };
-        self.settle_locked(outcome, access)
+    pub(crate) fn finish_locked(&self, ending: Ending, access: bool) -> Snapshot {
+        self.settle_locked(ending.word(), access)
     }
 
     /// The end as cancelled, under the lock, whose list the caller has emptied: of a pending task whose lock
@@ -470,6 +501,7 @@ impl Lifecycle {
                 DONE if now.has(FAILED) => Take::Error,
                 DONE if now.has(TAKEN) => return Take::Gone,
                 DONE if now.has(ACCESS) => return Take::Busy,
+                DONE if now.has(ENCODED) => return Take::Encoded,
                 DONE => Take::Value,
                 _ => return Take::Pending,
             };
@@ -505,6 +537,13 @@ impl Lifecycle {
                 Err(seen_now) => seen = seen_now,
             }
         }
+    }
+
+    /// By the holder of `ACCESS`: it has put the decoded value, or the error, in the place of the bytes.
+    pub(crate) fn decoded(&self, failed: bool) {
+        let flip = if failed { ENCODED | FAILED } else { ENCODED };
+        // ORDERING: Release pairs with the Acquire of whoever sees FAILED, and so reads the error, without ACCESS.
+        self.0.fetch_xor(flip, Ordering::Release);
     }
 
     /// Gives `ACCESS` back, unless waiters came meanwhile: they are the holder's to serve first.

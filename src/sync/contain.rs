@@ -14,6 +14,15 @@ impl Payload {
         self.0.as_deref()
     }
 
+    /// What it says.
+    pub(crate) fn text(&self) -> String {
+        let text = self.get().and_then(|payload| {
+            let literal = payload.downcast_ref::<&'static str>().map(|text| (*text).to_owned());
+            literal.or_else(|| payload.downcast_ref::<String>().cloned())
+        });
+        text.unwrap_or_else(|| "a payload that is no text".to_owned())
+    }
+
     /// Lets the panic go on.
     pub(crate) fn resume(mut self) -> ! {
         // It is there until this, or the drop.

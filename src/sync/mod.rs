@@ -28,6 +28,8 @@ pub(crate) use chosen::{
     Access, AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Condvar, JoinHandle, Latch, Mutex, MutexGuard, Thread,
     const_fn, fence, give_way, global, processors, spawn_thread, spin, spin_hint, thread_local,
 };
+#[cfg(all(feature = "processes", target_os = "linux"))]
+pub(crate) use chosen::{AtomicU32, spin_for};
 pub(crate) use contain::{Payload, contain, drop_contained};
 pub(crate) use deadline::Deadline;
 #[cfg(all(test, concurrent_futures_loom))]

@@ -4,6 +4,8 @@ use super::Deadline;
 
 pub(crate) type AtomicBool = loom::sync::atomic::AtomicBool;
 pub(crate) type AtomicPtr<T> = loom::sync::atomic::AtomicPtr<T>;
+#[cfg(all(feature = "processes", target_os = "linux"))]
+pub(crate) type AtomicU32 = loom::sync::atomic::AtomicU32;
 pub(crate) type AtomicU64 = loom::sync::atomic::AtomicU64;
 pub(crate) type AtomicUsize = loom::sync::atomic::AtomicUsize;
 pub(crate) type MutexGuard<'a, T> = loom::sync::MutexGuard<'a, T>;
@@ -20,6 +22,15 @@ pub(crate) fn spin(_pauses: u32) {
 /// Gives the other thread its turn: a spin that did not would never end in a model.
 pub(crate) fn spin_hint(_round: &mut u32) {
     loom::thread::yield_now();
+}
+
+/// One look, and one more when the others have had their turn: a spin ends both well and badly in some execution.
+#[cfg(all(feature = "processes", target_os = "linux"))]
+pub(crate) fn spin_for(_limit: std::time::Duration, mut condition: impl FnMut() -> bool) -> bool {
+    condition() || {
+        loom::thread::yield_now();
+        condition()
+    }
 }
 
 /// Lets another thread have the processor, if one wants it.

@@ -8,6 +8,8 @@ use std::sync::PoisonError;
 
 pub(crate) type AtomicBool = std::sync::atomic::AtomicBool;
 pub(crate) type AtomicPtr<T> = std::sync::atomic::AtomicPtr<T>;
+#[cfg(all(feature = "processes", target_os = "linux"))]
+pub(crate) type AtomicU32 = std::sync::atomic::AtomicU32;
 pub(crate) type AtomicU64 = std::sync::atomic::AtomicU64;
 pub(crate) type AtomicUsize = std::sync::atomic::AtomicUsize;
 pub(crate) type MutexGuard<'a, T> = std::sync::MutexGuard<'a, T>;
@@ -33,6 +35,25 @@ pub(crate) fn spin_hint(round: &mut u32) {
         std::thread::yield_now();
     }
     *round = round.saturating_add(1);
+}
+
+/// Looks at something again and again, without giving up the processor, for about so long; whether it came true.
+#[cfg(all(feature = "processes", target_os = "linux"))]
+pub(crate) fn spin_for(limit: std::time::Duration, mut condition: impl FnMut() -> bool) -> bool {
+    /// Looks between two readings of the clock, which takes as long as several looks.
+    const LOOKS: u32 = 16;
+    let began = std::time::Instant::now();
+    loop {
+        for _ in 0..LOOKS {
+            if condition() {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        if began.elapsed() >= limit {
+            return condition();
+        }
+    }
 }
 
 /// Lets another thread have the processor, if one wants it.

@@ -8,6 +8,7 @@ use super::awaited::{self, Awaited};
 use super::frame::{self, Role};
 use super::graph;
 use super::header::{CellRef, Header, Owner};
+use super::remote;
 use super::waiters::ThreadNode;
 use crate::error::TaskError;
 use crate::state::Snapshot;
@@ -102,8 +103,8 @@ pub(crate) trait Place {
     /// After every [`Step::Sleep`].
     fn after_wait(&self);
 
-    /// The worker's slot.
-    fn slot(&self) -> usize;
+    /// The worker's slot; `None`: it is no worker.
+    fn slot(&self) -> Option<usize>;
 
     /// For `graph`: what only this thread runs.
     fn turn_key(&self) -> Option<usize>;
@@ -133,7 +134,7 @@ fn place<'a>() -> Option<&'a dyn Place> {
 
 /// The slot of the worker that this thread is, if it is one.
 pub(super) fn slot() -> Option<usize> {
-    place().map(Place::slot)
+    place().and_then(Place::slot)
 }
 
 /// Whether this thread's waits are a pool's concern.
@@ -249,9 +250,12 @@ fn own_stack(pause: &Pause<'_>) -> Result<(), TaskError> {
 /// Sleeps until the task's word is as wanted.
 ///
 /// # Errors
-/// [`TaskError::TimedOut`], [`TaskError::Deadlock`].
+/// [`TaskError::TimedOut`], [`TaskError::Deadlock`]; [`TaskError::Broken`] in a copy of the process that has the task.
 pub(crate) fn wait_for(task: &Header, until: Until, deadline: Deadline) -> Result<(), TaskError> {
     let awaited = [Member::resolved(task, until == Until::Settled)];
+    if !until.holds(task.snapshot()) {
+        remote::watch(&awaited[0])?;
+    }
     loop {
         if until.holds(task.snapshot()) {
             return Ok(());

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "erased callback nodes")]
 
 use super::cell::value;
+use super::encoded;
 use super::frame::{self, Role};
 use super::header::{CellRef, Header};
 use super::run;
@@ -63,6 +64,7 @@ where
             Borrow::Held => {
                 // The callback may drop the caller's own handle; this one keeps the cell.
                 let task = CellRef::to(task);
+                encoded::decode_held(&task);
                 frame::within(&task, Role::Notifying, || {
                     // SAFETY: ACCESS is held, and the value is a `T` by the contract.
                     unsafe { Callback::<T, F>::call(node, &task) };

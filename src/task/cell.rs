@@ -4,10 +4,12 @@
 use super::extras::{Attached, Extras};
 use super::header::{CellRef, Header, Ran, VTable};
 use super::panic;
+use super::remote::Travel;
 use super::spawned::{self, Spawned};
 use crate::error::TaskError;
 use crate::state::{Birth, Lifecycle};
 use crate::sync::{contain, drop_contained};
+use crate::wire::{CodeMap, Encoded, Parcel};
 use std::cell::UnsafeCell;
 use std::future::Future;
 use std::mem::ManuallyDrop;
@@ -20,6 +22,21 @@ pub(crate) trait Work {
     type Output;
 
     fn work(self) -> Self::Output;
+}
+
+/// A job that can leave this process.
+pub(crate) trait PortableWork: Work {
+    /// Makes a parcel of it.
+    ///
+    /// # Errors
+    /// [`TaskError::Codec`].
+    fn pack(&self, code: &dyn CodeMap) -> Result<Parcel, TaskError>;
+
+    /// The value that was sent back.
+    ///
+    /// # Errors
+    /// What the task came to instead, or [`TaskError::Codec`].
+    fn unpack(encoded: Encoded) -> Result<Self::Output, TaskError>;
 }
 
 /// See the [module](self): a job `J` that gives a `T`. Which of the slot's fields is alive follows from the state word
@@ -47,31 +64,29 @@ union Slot<J, T> {
 pub(crate) struct NewCell<X = ()> {
     pub(crate) birth: Birth,
     pub(crate) references: usize,
-    pub(crate) portable: bool,
     pub(crate) attached: X,
 }
 
 impl NewCell {
     /// For a job: one reference for the executor's end, one for the future.
     pub(crate) fn pending() -> Self {
-        NewCell { birth: Birth::Pending, references: 2, portable: false, attached: () }
+        NewCell { birth: Birth::Pending, references: 2, attached: () }
     }
 }
 
 impl<X: Attached> NewCell<X> {
     pub(crate) fn attach<Y: Attached>(self, attached: Y) -> NewCell<Y> {
-        NewCell { birth: self.birth, references: self.references, portable: self.portable, attached }
-    }
-
-    pub(crate) fn portable(self, portable: bool) -> Self {
-        NewCell { portable, ..self }
+        NewCell { birth: self.birth, references: self.references, attached }
     }
 
     /// With a job. The pointer carries all the references.
     pub(crate) fn with_work<W: Work>(self, work: W) -> NonNull<Header> {
-        let vtable =
-            if self.portable { TaskCell::<W, W::Output, X>::PORTABLE } else { TaskCell::<W, W::Output, X>::LOCAL };
-        self.allocate(vtable, Slot::<W, W::Output> { job: ManuallyDrop::new(work) })
+        self.allocate(TaskCell::<W, W::Output, X>::LOCAL, Slot::<W, W::Output> { job: ManuallyDrop::new(work) })
+    }
+
+    /// The same with a job that can leave this process.
+    pub(crate) fn with_portable_work<W: PortableWork>(self, work: W) -> NonNull<Header> {
+        self.allocate(TaskCell::<W, W::Output, X>::PORTABLE, Slot::<W, W::Output> { job: ManuallyDrop::new(work) })
     }
 
     /// With a future to be polled, which does not move from now on. `attached` has its [`Spawned`] part.
@@ -119,7 +134,6 @@ impl<T, X: Attached> TaskCell<NoJob, T, X> {
 
 impl<W: Work, X: Attached> TaskCell<W, W::Output, X> {
     const LOCAL: &'static VTable = &Self::vtable(Self::run);
-    const PORTABLE: &'static VTable = &VTable { portable: true, ..Self::vtable(Self::run) };
 
     unsafe fn run(cell: NonNull<Header>) -> Ran {
         // SAFETY: the runner holds a reference.
@@ -131,6 +145,34 @@ impl<W: Work, X: Attached> TaskCell<W, W::Output, X> {
         let outcome = contain(|| work.work()).map_err(|payload| panic::report(payload, header.name()));
         // SAFETY: as above, and the job has left the slot.
         unsafe { Self::fill(cell, outcome) }
+    }
+}
+
+impl<W: PortableWork, X: Attached> TaskCell<W, W::Output, X> {
+    const PORTABLE: &'static VTable =
+        &VTable { pack: Some(Self::pack), decode: Some(Self::decode), ..Self::vtable(Self::run) };
+
+    unsafe fn pack(cell: NonNull<Header>, code: &dyn CodeMap) -> Result<Parcel, TaskError> {
+        // SAFETY: the caller holds a reference.
+        let header = unsafe { cell.as_ref() };
+        // SAFETY: `VTable::pack` is called with a cell of this type.
+        let slot = unsafe { Self::slot_of(cell) }.get();
+        // SAFETY: the caller owns the slot, which holds the job (access rule 2); it is read once.
+        let work = header.slot_access.exclusive(|| unsafe { slot.cast::<W>().read() });
+        let packed = contain(|| work.pack(code)).unwrap_or_else(|payload| Err(panic::report(payload, header.name())));
+        match contain(|| drop(work)).map_err(|payload| panic::report(payload, header.name())) {
+            Ok(()) => packed,
+            Err(error) => Err(error),
+        }
+    }
+
+    unsafe fn decode(cell: NonNull<Header>, encoded: Encoded) -> Result<(), TaskError> {
+        let value = W::unpack(encoded)?;
+        // SAFETY: the caller holds a reference.
+        let header = unsafe { cell.as_ref() };
+        // SAFETY: the slot is empty, and the caller's (access rule 4).
+        unsafe { value::write(header, value) };
+        Ok(())
     }
 }
 
@@ -182,8 +224,10 @@ impl<J, T, X: Attached> TaskCell<J, T, X> {
             extras: Self::extras,
             source: Self::source,
             spawned: Self::spawned,
+            travel: Self::travel,
             free: Self::free,
-            portable: false,
+            pack: None,
+            decode: None,
             future: false,
         }
     }
@@ -262,6 +306,11 @@ impl<J, T, X: Attached> TaskCell<J, T, X> {
     unsafe fn spawned(cell: NonNull<Header>) -> Option<NonNull<Spawned>> {
         // SAFETY: `VTable::spawned` is called with a cell of this type.
         unsafe { Self::attached_of(cell) }.spawned().map(NonNull::from)
+    }
+
+    unsafe fn travel(cell: NonNull<Header>) -> Option<NonNull<Travel>> {
+        // SAFETY: `VTable::travel` is called with a cell of this type.
+        unsafe { Self::attached_of(cell) }.travel().map(NonNull::from)
     }
 
     unsafe fn free(cell: NonNull<Header>) {

@@ -1,6 +1,7 @@
 //! What a running task can ask about itself.
 
 use super::blocking;
+use super::extras::Extras;
 use super::frame;
 use crate::error::TaskError;
 
@@ -30,7 +31,11 @@ use crate::error::TaskError;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn cancel_requested() -> bool {
-    frame::current(|task| task.snapshot().is_cancel_requested()).unwrap_or(false)
+    frame::current(|task| {
+        let asked = |extras: &Extras| extras.asked_to_stop.as_ref().is_some_and(|asked| asked());
+        task.snapshot().is_cancel_requested() || task.extras().is_some_and(asked)
+    })
+    .unwrap_or(false)
 }
 
 /// [`cancel_requested`] for the `?` operator.

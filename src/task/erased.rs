@@ -145,6 +145,10 @@ impl Begun {
         &self.task
     }
 
+    pub(super) fn into_ref(self) -> CellRef {
+        self.task
+    }
+
     /// It has been run before, and no longer counts among what the queue was given.
     pub(crate) fn is_resumed(&self) -> bool {
         self.resumed

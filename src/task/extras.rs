@@ -1,6 +1,7 @@
 //! What only some tasks carry, so that the others need not pay for it.
 
 use super::header::Header;
+use super::remote::Travel;
 use super::spawned::Spawned;
 use super::timer::Alarm;
 use crate::sync::Mutex;
@@ -13,7 +14,11 @@ pub(crate) struct Extras {
     pub(crate) name: Option<Arc<str>>,
     /// How long the task may run, from its first step.
     pub(crate) run_limit: Option<Duration>,
+    /// How often the task may be run again where the one who ran it has died.
+    pub(crate) retries: u32,
     pub(crate) watcher: Option<Arc<dyn Watcher>>,
+    /// In a worker process: whether the task was asked to stop by its parent.
+    pub(crate) asked_to_stop: Option<Arc<dyn Fn() -> bool + Send + Sync>>,
     /// What fails the task if it has not begun in time. It keeps the cell, so it goes as soon as it has no meaning.
     pub(crate) expiry: Mutex<Option<Alarm>>,
 }
@@ -52,6 +57,11 @@ pub(crate) trait Attached {
 
     /// The cell from which this one gets its outcome.
     fn source(&self) -> Option<&Header> {
+        None
+    }
+
+    /// For a job that can leave this process: where it is.
+    fn travel(&self) -> Option<&Travel> {
         None
     }
 

@@ -5,10 +5,12 @@ use super::awaited;
 use super::blocking::{self, Until};
 use super::callback::{self, Outcome};
 use super::cell::{NewCell, value};
+use super::encoded;
 use super::extras::Attached;
 use super::frame::{self, Role};
 use super::header::{CellRef, Header, free};
 use super::panic;
+use super::remote;
 use super::run;
 use super::shared::SharedFuture;
 use super::spawned::Spawned;
@@ -99,7 +101,7 @@ impl<T: Send + 'static> Future<T> {
     /// # Ok::<(), concurrent_futures::TaskError>(())
     /// ```
     pub fn ready(value: T) -> Self {
-        let cell = NewCell { birth: Birth::Value, references: 1, portable: false, attached: () }.with_value(value);
+        let cell = NewCell { birth: Birth::Value, references: 1, attached: () }.with_value(value);
         // SAFETY: the one reference is the future's, and the value is a `T`.
         unsafe { Future::from_owned(cell) }
     }
@@ -118,7 +120,7 @@ impl<T> Future<T> {
     }
 
     pub(crate) fn failed_any(error: TaskError) -> Self {
-        let cell = NewCell { birth: Birth::Error, references: 1, portable: false, attached: () }.with_error::<T>(error);
+        let cell = NewCell { birth: Birth::Error, references: 1, attached: () }.with_error::<T>(error);
         // SAFETY: the one reference is the future's, and a value would be a `T`.
         unsafe { Future::from_owned(cell) }
     }
@@ -131,7 +133,16 @@ impl<T> Future<T> {
     /// The outcome if it can be had without waiting; `None` while there is none, or while callbacks look at it.
     fn take_now(&self) -> Option<Result<T, TaskError>> {
         let task = self.header();
-        match task.life.take() {
+        let mut taken = task.life.take();
+        if taken == Take::Encoded {
+            // By this thread, unless another one is at it.
+            let _ = encoded::decode(task);
+            taken = match task.life.take() {
+                Take::Encoded => Take::Busy,
+                taken => taken,
+            };
+        }
+        match taken {
             // SAFETY: `Take::Value` made the value this caller's, and it is a `T`.
             Take::Value => Some(Ok(unsafe { value::read::<T>(task) })),
             Take::Error => Some(Err(task.failure().clone())),
@@ -141,7 +152,7 @@ impl<T> Future<T> {
                 format!("{} is asked for its result by its own callback, which reads it by reference", task.label())
                     .into(),
             ))),
-            Take::Busy | Take::Pending => None,
+            Take::Busy | Take::Pending | Take::Encoded => None,
         }
     }
 
@@ -185,9 +196,13 @@ impl<T> Future<T> {
     /// [`WaitTimedOut`] if the limit came first, or if the wait would never have ended.
     pub fn exception(&self, timeout: impl Into<Option<Duration>>) -> Result<Option<TaskError>, WaitTimedOut> {
         let task = self.header();
-        if !task.snapshot().is_terminal() {
+        if !task.snapshot().is_terminal() || !encoded::decode(task) {
             let deadline = Deadline::after(timeout.into());
-            blocking::wait_for(task, Until::Terminal, deadline).map_err(|error| WaitTimedOut::new(1, 1, &error))?;
+            let refused = |error| WaitTimedOut::new(1, 1, &error);
+            blocking::wait_for(task, Until::Terminal, deadline).map_err(refused)?;
+            while !encoded::decode(task) {
+                blocking::wait_for(task, Until::Settled, deadline).map_err(refused)?;
+            }
         }
         Ok(task.error(true))
     }
@@ -202,9 +217,10 @@ impl<T> Future<T> {
         self.header().snapshot().is_terminal()
     }
 
-    /// Whether the task was cancelled.
+    /// Whether the task has ended as cancelled: before it began, or, where [`kill`](Future::kill) or a
+    /// [`Shutdown::kill_after`](crate::Shutdown::kill_after) ended its worker, after it had run in part.
     pub fn cancelled(&self) -> bool {
-        self.header().snapshot().is_cancelled()
+        self.header().has_ended_as_cancelled()
     }
 
     /// Cancels the task if it has not begun. `true`: it never ran and never will (also on a second call); `false`: it
@@ -225,18 +241,23 @@ impl<T> Future<T> {
     }
 
     /// The strongest that this task's executor can do: a worker process is ended, with `grace` between the polite
-    /// signal and the other. A thread cannot be ended; there this is [`request_cancel`](Future::request_cancel).
+    /// signal and the other, and the task ends as cancelled, though it may have run in part. A thread cannot be ended;
+    /// there this is [`request_cancel`](Future::request_cancel).
     pub fn kill(&self, grace: Duration) -> CancelOutcome {
-        let _ = grace;
-        self.request_cancel()
+        let asked = self.request_cancel();
+        let task = self.header().resolve();
+        match remote::engine(task).filter(|_| asked == CancelOutcome::Signalled) {
+            Some(engine) => engine.kill(task, grace),
+            None => asked,
+        }
     }
 
     /// Calls `f` with the outcome, by reference, before anybody can take the value.
     ///
     /// Callbacks run in the order in which they were added, on the thread that ends the task: a worker, the canceller,
-    /// the holder of a promise, the timer's. If the task has ended they run at once and on this thread, unless another
-    /// callback is just being called: then after that one, on its thread. A panic in one is reported by the panic hook
-    /// and goes no further. Inside, `result` on the same future is `Err(Deadlock)`; everything else works.
+    /// the holder of a promise, the timer's; for a task in a worker process, on a thread of its pool. If the task has
+    /// ended they run at once and on this thread, unless another callback is just being called: then after that one, on
+    /// its thread. A panic in one is reported by the panic hook and goes no further. Inside, `result` on the same future is `Err(Deadlock)`; everything else works.
     pub fn add_done_callback(&self, f: impl FnOnce(Outcome<'_, T>) + Send + 'static) {
         let lend = move |task: &Header, outcome: Outcome<'_, T>| match outcome {
             Ok(value) => task.slot_access.shared(|| f(Ok(value))),
@@ -294,7 +315,13 @@ pub(crate) fn request_cancel(task: &Header) -> CancelOutcome {
         None | Some(true) => return CancelOutcome::NeverRan,
         Some(false) => {}
     }
-    if task.life.request_cancel().is_terminal() { CancelOutcome::AlreadyDone } else { CancelOutcome::Signalled }
+    if task.life.request_cancel().is_terminal() {
+        return CancelOutcome::AlreadyDone;
+    }
+    if let Some(engine) = remote::engine(task) {
+        engine.request_cancel(task);
+    }
+    CancelOutcome::Signalled
 }
 
 /// Leaves the waker of a future's own handle. `true`: there is an outcome, and nobody reads it by reference.
@@ -363,7 +390,7 @@ impl<T, E: Into<Box<dyn Error + Send + Sync>>> Future<Result<T, E>> {
     /// # Ok::<(), concurrent_futures::BuildError>(())
     /// ```
     pub fn fallible(self) -> Future<T> {
-        let new = NewCell { birth: Birth::Handed, references: 2, portable: false, attached: Source(self) };
+        let new = NewCell { birth: Birth::Handed, references: 2, attached: Source(self) };
         let cell = new.empty::<T>();
         // SAFETY: one of the two references is the continuation's.
         let handed = unsafe { CellRef::from_owned(cell) };
@@ -396,7 +423,7 @@ where
             })
         }
         Err(TaskError::Cancelled) if source.snapshot().is_cancelled() => {
-            return run::cancel_owned(handed);
+            return run::cancel_owned(handed, &run::Anybody);
         }
         Err(error) => Err(error.clone()),
     };
@@ -483,7 +510,12 @@ pub(super) fn debug(task: &Header, what: &str, f: &mut fmt::Formatter<'_>) -> fm
     }
     // A handed cell is as its source is until it has an outcome of its own.
     let now = task.snapshot();
-    tuple.field("state", if now.is_handed() { &task.resolve().life } else { &task.life }).finish()
+    let state = if now.is_handed() { task.resolve().snapshot() } else { now };
+    if state.is_running() && !task.is_running() && !task.snapshot().is_terminal() {
+        // It has left this process, and no worker has begun it.
+        return tuple.field("state", &format_args!("pending")).finish();
+    }
+    tuple.field("state", &state).finish()
 }
 
 /// A future whose task is cancelled with it: see [`Future::cancel_on_drop`].

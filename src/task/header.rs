@@ -1,12 +1,15 @@
 //! The part of a task that is the same whatever its job and its result: state, waiters, owner, and how to do the rest.
 #![expect(unsafe_code, reason = "erased pointers to cells, and their reference counts")]
 
+use super::encoded;
 use super::extras::Extras;
+use super::remote::{self, Travel};
 use super::spawned::{self, Spawned};
 use super::waiters::Waiters;
 use crate::error::TaskError;
 use crate::state::{Lifecycle, Snapshot};
 use crate::sync::{Access, AtomicPtr, Ordering};
+use crate::wire::{CodeMap, Encoded, Parcel};
 use std::ops::Deref;
 use std::ptr::NonNull;
 
@@ -54,6 +57,9 @@ pub(super) fn turn_key(owner: *const Owner) -> usize {
     owner.addr() + 2
 }
 
+type Pack = unsafe fn(NonNull<Header>, &dyn CodeMap) -> Result<Parcel, TaskError>;
+type Decode = unsafe fn(NonNull<Header>, Encoded) -> Result<(), TaskError>;
+
 /// What depends on the types in a cell. Every function's contract is the access rule of `state::lifecycle` with the
 /// number given.
 pub(crate) struct VTable {
@@ -70,10 +76,13 @@ pub(crate) struct VTable {
     pub(super) extras: unsafe fn(NonNull<Header>) -> Option<NonNull<Extras>>,
     pub(super) source: unsafe fn(NonNull<Header>) -> Option<NonNull<Header>>,
     pub(super) spawned: unsafe fn(NonNull<Header>) -> Option<NonNull<Spawned>>,
+    pub(super) travel: unsafe fn(NonNull<Header>) -> Option<NonNull<Travel>>,
     /// Gives the memory back, with the part behind the slot. The slot must be empty. Rule 5.
     pub(super) free: unsafe fn(NonNull<Header>),
-    /// The job could leave this process.
-    pub(super) portable: bool,
+    /// Makes a parcel of the job, which leaves the slot. Never unwinds. `None`: it cannot leave this process. Rule 2.
+    pub(super) pack: Option<Pack>,
+    /// Puts the value that was sent back into the empty slot; an error leaves it empty. May unwind. Rule 4.
+    pub(super) decode: Option<Decode>,
     /// The job is a future, and the cell has a [`Spawned`] part.
     pub(super) future: bool,
 }
@@ -132,7 +141,7 @@ impl Header {
     }
 
     pub(crate) fn is_portable(&self) -> bool {
-        self.vtable.portable
+        self.vtable.pack.is_some()
     }
 
     pub(crate) fn extras(&self) -> Option<&Extras> {
@@ -140,6 +149,14 @@ impl Header {
         let extras = unsafe { (self.vtable.extras)(self.pointer()) }?;
         // SAFETY: the extras live as long as the cell and are never changed after it was made.
         Some(unsafe { extras.as_ref() })
+    }
+
+    /// What a job has that can leave this process.
+    pub(super) fn travel(&self) -> Option<&Travel> {
+        // SAFETY: the pointer is this cell's own, whose type the vtable belongs to.
+        let travel = unsafe { (self.vtable.travel)(self.pointer()) }?;
+        // SAFETY: it lives as long as the cell, and is shared only by reference.
+        Some(unsafe { travel.as_ref() })
     }
 
     /// What a spawned future has that others do not.
@@ -216,6 +233,8 @@ impl Header {
 
     /// The error of a task that has failed or was cancelled. `mark`: count as a look at it.
     pub(crate) fn error(&self, mark: bool) -> Option<TaskError> {
+        // What another thread decodes at this moment counts as a value.
+        let _ = encoded::decode(self);
         let now = self.life.load();
         if now.is_cancelled() {
             return Some(TaskError::Cancelled);
@@ -227,6 +246,12 @@ impl Header {
             let _ = self.life.take();
         }
         Some(self.failure().clone())
+    }
+
+    /// It was cancelled before it began, or its error says so of what had begun. Decodes nothing.
+    pub(super) fn has_ended_as_cancelled(&self) -> bool {
+        let now = self.life.load();
+        now.is_cancelled() || (now.holds_error() && matches!(self.failure(), TaskError::Cancelled))
     }
 
     /// The error in the slot. Only after `holds_error`.
@@ -241,7 +266,8 @@ impl Header {
 
     pub(crate) fn is_running(&self) -> bool {
         let now = self.life.load();
-        if now.is_handed() { self.resolve().life.load().is_running() } else { now.is_running() }
+        let task = if now.is_handed() { self.resolve() } else { self };
+        task.life.load().is_running() && remote::engine(task).is_none_or(|engine| engine.is_running(task))
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
@@ -317,6 +343,8 @@ pub(super) fn free(cell: NonNull<Header>, last: Snapshot) {
         // SAFETY: DONE with FAILED says that the slot holds the error, and nobody reads it any more (access rule 5).
         let error = header.slot_access.exclusive(|| unsafe { slot.cast::<Box<TaskError>>().read() });
         crate::sync::drop_contained(error);
+    } else if last.holds_value() && last.is_encoded() {
+        encoded::discard(header);
     } else if last.holds_value() {
         // SAFETY: the slot holds a value that nobody took, and the caller owns the cell (access rule 5).
         let _ = crate::sync::contain(|| unsafe { (vtable.drop_value)(cell) });

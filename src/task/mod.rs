@@ -18,6 +18,7 @@
 // `as_completed`. What a *thread* does while it waits is a hook that the pool fills in (`blocking`). `wait_list` is the
 // line in which threads and futures wait for what is no task: items, room, permits.
 
+mod announcement;
 mod as_completed;
 mod awaited;
 mod bell;
@@ -26,6 +27,7 @@ mod blocking;
 mod callback;
 mod cell;
 mod current;
+mod encoded;
 mod erased;
 mod extras;
 mod frame;
@@ -33,8 +35,10 @@ mod future;
 mod graph;
 mod handoff;
 mod header;
+mod make;
 mod panic;
 mod promise;
+mod remote;
 mod residents;
 mod run;
 mod run_here;
@@ -68,21 +72,26 @@ pub(crate) use wait_list::{Site, WaitList, Waiting, Wakes};
 pub(crate) use wait_set::WaitSet;
 pub(crate) use wait_set::sealed::{Sealed, Target};
 
+pub(crate) use announcement::Announcement;
 pub(crate) use awaited::Awaited;
 pub(crate) use bell::Bell;
 pub(crate) use block_on::block_on;
 pub(crate) use blocking::{Member, Need, Pause, Place, Step, enter, with_place};
-pub(crate) use cell::{NewCell, Work, value};
+#[cfg(all(test, concurrent_futures_loom))]
+pub(crate) use cell::NewCell;
+pub(crate) use cell::{PortableWork, Work, value};
 pub(crate) use erased::Begun;
 pub(crate) use extras::{Extras, Watcher};
 pub(crate) use future::{leave_waker, request_cancel};
 pub(crate) use handoff::Handoff;
 pub(crate) use header::{CellRef, Header, Owner};
-pub(crate) use panic::{describe as panic_report, report as panic_error, text as panic_text};
+pub(crate) use make::{make, make_portable, make_spawned};
+pub(crate) use panic::{describe as panic_report, report as panic_error};
 pub(crate) use promise::{Standing, named_promise};
+pub(crate) use remote::{Packed, Remote, ticket};
 pub(crate) use residents::Residents;
+pub(crate) use run::{Anybody, Conclusion, Runner, cancel};
 #[cfg(all(test, concurrent_futures_loom))]
-pub(crate) use run::Anybody;
-pub(crate) use run::{Runner, cancel};
-pub(crate) use spawned::{Home, Residence, cell_for, is_leaving, stop};
+pub(crate) use spawned::cell_for;
+pub(crate) use spawned::{Home, Residence, is_leaving, stop};
 pub(crate) use timer::{Alarm, after, expire_after};

@@ -69,14 +69,5 @@ pub(crate) fn report(payload: Payload, name: Option<&str>) -> TaskError {
 pub(crate) fn describe(payload: &Payload, name: Option<&str>) -> PanicReport {
     let noted = LAST.try_with(|last| last.try_borrow_mut().ok().and_then(|mut last| last.take())).ok().flatten();
     let (location, backtrace) = noted.map_or((None, None), |noted| (noted.location, noted.backtrace));
-    PanicReport { task: name.map(str::to_owned), message: text(payload), location, backtrace }
-}
-
-/// What a payload says.
-pub(crate) fn text(payload: &Payload) -> String {
-    let text = payload.get().and_then(|payload| {
-        let literal = payload.downcast_ref::<&'static str>().map(|text| (*text).to_owned());
-        literal.or_else(|| payload.downcast_ref::<String>().cloned())
-    });
-    text.unwrap_or_else(|| "a payload that is no text".to_owned())
+    PanicReport { task: name.map(str::to_owned), message: payload.text(), location, backtrace }
 }

@@ -2,15 +2,16 @@
 #![expect(unsafe_code, reason = "uses the slot by the access rules of the state word")]
 
 use super::cell::value;
+use super::encoded;
 use super::erased::Task;
 use super::extras::Watcher;
 use super::frame::{self, Role};
 use super::header::{CellRef, Header, Ran};
 use super::spawned::{self, Residence};
 use super::waiters::Foreign;
-use super::{panic, timer};
+use super::{panic, remote, timer};
 use crate::error::TaskError;
-use crate::state::{Cancel, Quiet, Release, Stop};
+use crate::state::{Cancel, Ending, Quiet, Release, Stop};
 use crate::sync::{contain, drop_contained};
 use std::sync::Arc;
 
@@ -27,6 +28,11 @@ pub(crate) trait Runner {
 
     /// It was not so: there is foreign code to be run first.
     fn not_idle(&self) {}
+
+    /// The task has ended, and somebody has to be told by foreign code: here and now, or elsewhere.
+    fn conclude(&self, conclusion: Conclusion) {
+        conclusion.run();
+    }
 
     /// Why a future that is not ready must end now, if it must.
     fn stops(&self) -> Option<Stop> {
@@ -87,7 +93,7 @@ pub(super) fn run_begun(task: CellRef, runner: &impl Runner) {
     });
     drop(alarm);
     runner.ran();
-    finish_on(task, ran == Ran::Error, runner);
+    finish_on(task, Ending::of(ran == Ran::Error), runner);
 }
 
 /// Polls a future that was woken, and that the caller has resumed. Never unwinds.
@@ -108,14 +114,14 @@ pub(super) fn out_of_time(task: &Header) {
 
 /// Ends a task whose outcome its owner has written into the slot.
 pub(super) fn finish(task: CellRef, failed: bool) {
-    finish_on(task, failed, &Anybody);
+    finish_on(task, Ending::of(failed), &Anybody);
 }
 
-pub(super) fn finish_on(task: CellRef, failed: bool, runner: &impl Runner) {
+pub(super) fn finish_on(task: CellRef, ending: Ending, runner: &impl Runner) {
     let watched = task.extras().is_some_and(|extras| extras.watcher.is_some());
     if !watched {
         runner.about_to_be_idle();
-        match task.life.finish_quietly(failed) {
+        match task.life.finish_quietly(ending) {
             Quiet::Finished => {
                 // The transition gave this reference back; the cell may be gone.
                 let _ = task.into_raw();
@@ -132,7 +138,7 @@ pub(super) fn finish_on(task: CellRef, failed: bool, runner: &impl Runner) {
         runner.not_idle();
     }
     let access = waiters.has_callbacks();
-    let after = task.life.finish_locked(failed, access);
+    let after = task.life.finish_locked(ending, access);
     if after.is_detached() {
         // Its value is dropped below, or in a callback's wake; both are foreign.
         runner.not_idle();
@@ -144,7 +150,7 @@ pub(super) fn finish_on(task: CellRef, failed: bool, runner: &impl Runner) {
     if !access && after.is_detached() && after.holds_value() {
         drop_orphan(&task);
     }
-    conclude(task, foreign, access);
+    runner.conclude(Conclusion { task, foreign, access });
 }
 
 /// Fails a task that the caller has begun, or resumed, but will not run.
@@ -166,6 +172,7 @@ pub(super) fn fail_owned(task: CellRef, error: TaskError) {
 /// Fails a task that nobody has begun, from outside of the executor that has it in its queue.
 pub(super) fn withdraw(task: CellRef, error: TaskError) {
     let Some(before) = task.life.begin_locked() else {
+        remote::expire(&task);
         return;
     };
     tell_owner(&task);
@@ -193,7 +200,12 @@ pub(super) fn try_cancel(task: &Header) -> Option<bool> {
     match task.life.cancel() {
         Cancel::Won => {}
         Cancel::Already => return None,
-        Cancel::Refused => return spawned::stop(task, Stop::Cancelled),
+        Cancel::Refused => {
+            return match remote::engine(task) {
+                Some(engine) => engine.cancel(task),
+                None => spawned::stop(task, Stop::Cancelled),
+            };
+        }
     }
     let task = CellRef::to(task);
     // SAFETY: `Cancel::Won` left the lock with this thread.
@@ -207,38 +219,54 @@ pub(super) fn try_cancel(task: &Header) -> Option<bool> {
     // Before the job, whose drop is foreign: a thread that gives up waiting at this moment waits to be told.
     let foreign = waiters.notify_threads();
     drop_job(&task);
-    conclude(task, foreign, access);
+    Conclusion { task, foreign, access }.run();
     Some(true)
 }
 
 /// Ends a task as cancelled whose slot the caller owns, for good, and which is empty.
-pub(super) fn cancel_owned(task: CellRef) {
+pub(super) fn cancel_owned(task: CellRef, runner: &impl Runner) {
     let _ = task.life.lock();
     // SAFETY: the lock is held.
     let waiters = unsafe { task.waiters.take() };
     let access = waiters.has_callbacks();
     task.life.unlock_cancelled(access);
-    conclude(task, waiters.notify_threads(), access);
+    runner.conclude(Conclusion { task, foreign: waiters.notify_threads(), access });
 }
 
 /// The last steps of every end: wake the wakers, call the callbacks, let go.
-fn conclude(task: CellRef, foreign: Foreign, access: bool) {
-    let watcher = watcher(&task);
-    let callbacks = foreign.wake();
-    if access {
-        frame::within(&task, Role::Notifying, || {
-            // SAFETY: ACCESS was taken with the terminal transition, and nodes are made by this task's own future.
-            unsafe { callbacks.call(&task) };
-        });
-        release_access(&task);
+#[must_use]
+pub(crate) struct Conclusion {
+    task: CellRef,
+    foreign: Foreign,
+    access: bool,
+}
+
+impl Conclusion {
+    /// Whether there is nothing of somebody else's to be run.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.foreign.is_empty() && !self.access
     }
-    if let (Some(watcher), false) = (&watcher, task.snapshot().is_forwarded()) {
-        // A scope's policy may cancel its other tasks, which runs their callbacks.
-        let _ = contain(|| watcher.ended(&task));
-    }
-    drop(task);
-    if let Some(watcher) = watcher {
-        watcher.retired();
+
+    pub(crate) fn run(self) {
+        let Conclusion { task, foreign, access } = self;
+        let watcher = watcher(&task);
+        let callbacks = foreign.wake();
+        if access {
+            encoded::decode_held(&task);
+            frame::within(&task, Role::Notifying, || {
+                // SAFETY: ACCESS was taken with the terminal transition, and nodes are made by this task's own future.
+                unsafe { callbacks.call(&task) };
+            });
+            release_access(&task);
+        }
+        if let (Some(watcher), false) = (&watcher, task.snapshot().is_forwarded()) {
+            // A scope's policy may cancel its other tasks, which runs their callbacks.
+            let _ = contain(|| watcher.ended(&task));
+        }
+        drop(task);
+        if let Some(watcher) = watcher {
+            watcher.retired();
+        }
     }
 }
 
@@ -299,6 +327,9 @@ pub(super) fn clear(task: &Header, failed: bool) {
 
 /// Drops a value that belongs to the caller; a panic in that ends here.
 pub(super) fn drop_value(task: &Header) {
+    if task.snapshot().is_encoded() {
+        return encoded::discard(task);
+    }
     // SAFETY: the caller owns the value (access rule 4).
     let _ = contain(|| unsafe { (task.vtable().drop_value)(task.pointer()) });
 }

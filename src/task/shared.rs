@@ -4,6 +4,7 @@
 use super::blocking::{self, Until};
 use super::callback::Outcome;
 use super::cell::value;
+use super::encoded;
 use super::future::{self, CancelOutcome, Future, FutureId};
 use super::waiters::OWN;
 use crate::error::{TaskError, WaitTimedOut};
@@ -56,12 +57,16 @@ impl<T> SharedFuture<T> {
     /// What there is, without waiting.
     fn look(&self) -> Option<Result<&T, TaskError>> {
         let task = self.future.header();
-        let now = task.snapshot();
-        if !now.is_terminal() {
+        if !task.snapshot().is_terminal() || !encoded::decode(task) {
             return None;
         }
+        let now = task.snapshot();
         if let Some(error) = task.error(true) {
             return Some(Err(error));
+        }
+        if now.is_encoded() {
+            let name = task.label();
+            return Some(Err(TaskError::Deadlock(format!("{name} is asked for its result by its own decoder").into())));
         }
         if !now.holds_value() {
             return Some(Err(TaskError::ResultTaken));
@@ -69,6 +74,11 @@ impl<T> SharedFuture<T> {
         // SAFETY: DONE was seen and the value is in the slot; nobody moves it (see the field), and it is dropped with
         // the last clone, of which `self` is one.
         Some(Ok(unsafe { value::borrow::<T>(task) }))
+    }
+
+    /// What has to come before there is something to lend.
+    fn until(&self) -> Until {
+        if self.future.header().snapshot().is_encoded() { Until::Settled } else { Until::Terminal }
     }
 
     /// Waits for the outcome and lends it; the error by value, since `?` cannot carry a borrow into `Box<dyn Error>`.
@@ -84,7 +94,7 @@ impl<T> SharedFuture<T> {
 
     pub(crate) fn result_until(&self, deadline: Deadline) -> Result<&T, TaskError> {
         loop {
-            blocking::wait_for(self.future.header(), Until::Terminal, deadline)?;
+            blocking::wait_for(self.future.header(), self.until(), deadline)?;
             if let Some(outcome) = self.look() {
                 return outcome;
             }
@@ -209,11 +219,11 @@ impl<T: Clone> std::future::Future for SharedFuture<T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         let task = this.future.header();
-        if !task.snapshot().is_terminal() {
+        if !task.snapshot().is_terminal() || !encoded::decode(task) {
             if this.waker_id == 0 {
                 this.waker_id = next_waker_id();
             }
-            future::register_waker(task, cx.waker(), this.waker_id, Until::Terminal);
+            future::register_waker(task, cx.waker(), this.waker_id, this.until());
         }
         this.look().map_or(Poll::Pending, |outcome| Poll::Ready(outcome.cloned()))
     }

@@ -17,7 +17,7 @@ use super::frame::{self, Role};
 use super::header::{CellRef, Header, Ran};
 use super::run::{self, Runner};
 use crate::error::TaskError;
-use crate::state::{Polling, Stop, Stopping, Suspend};
+use crate::state::{Ending, Polling, Stop, Stopping, Suspend};
 use crate::sync::thread_local;
 use std::cell::Cell;
 use std::future::Future;
@@ -153,7 +153,7 @@ pub(super) fn poll(task: CellRef, runner: &impl Runner) {
                 extras.disarm();
             }
             runner.ran();
-            leave(task, |task| run::finish_on(task, failed, runner));
+            leave(task, |task| run::finish_on(task, Ending::of(failed), runner));
         }
         Some(why) => leave(task, |task| {
             run::clear(&task, failed);
@@ -208,7 +208,7 @@ fn end_as(task: CellRef, why: Stop) {
         extras.disarm();
     }
     let error = match why {
-        Stop::Cancelled => return run::cancel_owned(task),
+        Stop::Cancelled => return run::cancel_owned(task, &run::Anybody),
         Stop::Late => TaskError::DeadlineExceeded,
         Stop::Broken => broken(&task),
     };

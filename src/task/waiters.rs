@@ -436,10 +436,17 @@ pub(super) struct Foreign {
     callbacks: Callbacks,
 }
 
+// SAFETY: the nodes are boxes that the list has given up: wakers, and callbacks, which are all `Send`.
+unsafe impl Send for Foreign {}
+
 impl Foreign {
     /// Whether a wait for many has to be woken, which could not be seen before.
     pub(super) fn has_waker_of_set(&self) -> bool {
         !self.of_sets.is_empty()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.waker.is_none() && self.of_sets.is_empty() && self.wakers.is_null() && self.callbacks.is_empty()
     }
 
     /// Wakes the wakers; hands the callbacks back, oldest first.

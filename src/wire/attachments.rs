@@ -31,10 +31,6 @@ thread_local! {
 ///
 /// They are counted, so that the values may be dropped before the frame is sent, and a frame may be sent again. How many
 /// of them one message can take is for the caller to mind.
-#[cfg_attr(
-    any(not(test), concurrent_futures_loom),
-    expect(dead_code, reason = "the pool of worker processes will encode its frames in it")
-)]
 pub(crate) fn collect<R>(encode: impl FnOnce() -> R) -> (R, Vec<Arc<OwnedFd>>) {
     match within(Frame::Encoding(Vec::new()), encode) {
         (result, Frame::Encoding(attached)) => (result, attached),
@@ -43,10 +39,6 @@ pub(crate) fn collect<R>(encode: impl FnOnce() -> R) -> (R, Vec<Arc<OwnedFd>>) {
 }
 
 /// Opens a frame to be decoded, with what came with it. What nobody claims is closed.
-#[cfg_attr(
-    any(not(test), concurrent_futures_loom),
-    expect(dead_code, reason = "the pool of worker processes will decode its frames in it")
-)]
 pub(crate) fn provide<R>(descriptors: Vec<OwnedFd>, decode: impl FnOnce() -> R) -> R {
     within(Frame::Decoding(descriptors.into_iter().map(Arc::new).collect()), decode).0
 }
@@ -89,6 +81,11 @@ pub(crate) fn claim(index: u32) -> Result<Arc<OwnedFd>, Unclaimed> {
         Frame::Outside | Frame::Encoding(_) => Err(Unclaimed::Outside),
     };
     INNERMOST.try_with(claim).unwrap_or(Err(Unclaimed::Outside))
+}
+
+/// Whether a frame is open on this thread: what is encoded or decoded beside it needs one of its own.
+pub(super) fn is_open() -> bool {
+    INNERMOST.try_with(|innermost| !matches!(&*innermost.borrow(), Frame::Outside)).unwrap_or(false)
 }
 
 /// Runs `f` with the frame open; gives it back as `f` left it.

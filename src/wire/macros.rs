@@ -11,6 +11,10 @@ use super::portable::Portable;
 /// `call!(path::f(a, b))`, `call!(f::<T>(a))`, `call!(Type::method(x))`, `call!(<T as Trait>::f(x))`,
 /// `call!((|x: u32| x + 1)(4))`; up to twelve arguments, which are evaluated here and now, `?` included.
 ///
+/// `call!(f(_, a))` leaves the first argument to the worker: it is a reference to the state that its initializer made.
+/// It is for `submit_with_state` of a pool of processes; any other call runs on every executor. What is sent to a
+/// process is the place of the function in the program, and the arguments.
+///
 /// Arguments and the result need serde's traits. A function that takes a reference (`fn(&str)`) cannot be called this
 /// way, since nobody on the other side would own what it points to: take a `String`, or wrap it in a closure,
 /// `call!((|s: String| f(&s))(s))`.
@@ -30,13 +34,24 @@ use super::portable::Portable;
 /// ```
 #[macro_export]
 macro_rules! call {
+    (@ [$($f:tt)+] ( _ $(, $a:expr)* $(,)? )) => {{
+        #[allow(unused_parens)]
+        let f = $($f)+;
+        let _no_captures: fn(&_ $(, $crate::__hole!($a))*) -> _ = f;
+        let args = ($($crate::__private::argument($a, 0),)*);
+        // SAFETY: it was coerced to a `fn` pointer above.
+        unsafe { $crate::__private::make_state_call(f, args) }
+    }};
     (@ [$($f:tt)+] ( $($a:expr),* $(,)? )) => {{
         #[allow(unused_parens)]
         let f = $($f)+;
         // Never run: it lets the compiler complain about a wrong argument in its own words.
         if false { #[allow(unreachable_code, clippy::all)] { let _ = f($($a),*); loop {} } }
         let _no_captures: fn($($crate::__hole!($a)),*) -> _ = f;
-        $crate::__private::make_call(f, ($($crate::__private::argument($a, 0),)*), 0)
+        // Outside of the unsafe block: the caller's expressions must not be in it.
+        let args = ($($crate::__private::argument($a, 0),)*);
+        // SAFETY: it was coerced to a `fn` pointer above.
+        unsafe { $crate::__private::make_call(f, args, 0) }
     }};
     (@ [$($f:tt)*] $t:tt $($rest:tt)+) => { $crate::call!(@ [$($f)* $t] $($rest)+) };
     (@ $($t:tt)*) => {
@@ -69,7 +84,7 @@ macro_rules! __hole {
 /// A closure whose captures are listed, so that they can travel: `task!([a, n = xs.len()] => a * n)`.
 ///
 /// Each name is moved in, or is given a value with `=`. A capture beyond the list is refused in `cargo check`, by name.
-/// `task!([] => 7)` lists none.
+/// `task!([] => 7)` lists none. It runs on every executor; what is listed, and the result, need serde's traits.
 ///
 /// # Examples
 /// ```
@@ -91,7 +106,8 @@ macro_rules! task {
             |($($i,)*)| $body,
         );
         let _only_listed_captures: fn(_) -> _ = f;
-        $crate::__private::make_call(f, (args,), 0)
+        // SAFETY: it was coerced to a `fn` pointer above.
+        unsafe { $crate::__private::make_call(f, (args,), 0) }
     }};
     ($($t:tt)*) => {
         ::core::compile_error!("task! lists the names that travel, then what to do: task!([a, n = xs.len()] => a * n)")

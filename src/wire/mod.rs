@@ -7,15 +7,32 @@
 #[cfg(all(feature = "processes", target_os = "linux"))]
 pub(crate) mod attachments;
 mod call;
+mod codec;
+mod entry;
+mod frames;
+#[cfg(all(feature = "conformance", feature = "processes", target_os = "linux", not(concurrent_futures_loom)))]
+pub(crate) mod fuzz;
 mod job;
 mod macros;
+mod parcel;
 mod portable;
+mod state_call;
 
 pub use call::{Call, Function};
 pub use job::Job;
 pub use portable::{Code, Portable, PortableError, PortableJob};
 
+pub(crate) use codec::{CodecError, decode, encode};
+pub(crate) use entry::{CodeMap, Entry, Host, Invocation, ItemOutcome, MAGIC, MAKER_MAGIC, Maker, Place, run_item};
+pub(crate) use frames::{
+    append_cancelled, append_codec, append_panic, append_value, beside_of, frames_of, mark_beside,
+};
+pub(crate) use parcel::{Encoded, Frames, Parcel, Segment, ValueBytes};
+
 #[doc(hidden)]
 pub use call::make_call;
 #[doc(hidden)]
 pub use macros::{argument, infer};
+#[doc(hidden)]
+pub use state_call::make_state_call;
+pub use state_call::{StateCall, StateFunction};

@@ -1,5 +1,7 @@
 //! What can leave the address space: values, functions, jobs, errors.
 
+use super::codec::CodecError;
+use super::entry::Entry;
 use super::job::Job;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -27,12 +29,18 @@ impl<T: Serialize + DeserializeOwned + Send + 'static> Portable for T {}
     message = "this job cannot leave the process",
     label = "not a portable job",
     note = "portable jobs are: `call!(f(a, b))` and `task!([a, b] => ..)`; arguments and result need serde's traits",
-    note = "to use a closure that captures, take a `ThreadPoolExecutor` or `&dyn InProcessExecutor`"
+    note = "to use a closure that captures, take a `ThreadPoolExecutor` or `&dyn InProcessExecutor`",
+    note = "a call with `_` for the worker's state goes to `ProcessPoolExecutor::submit_with_state`"
 )]
-pub trait PortableJob: Job<Output: Portable> + Sealed {}
+pub trait PortableJob: Job<Output: Portable> {
+    /// What a worker calls.
+    #[doc(hidden)]
+    fn entry(&self) -> &'static Entry;
 
-/// Only a `Call` is known to capture nothing.
-pub trait Sealed {}
+    /// Appends what a worker needs for it.
+    #[doc(hidden)]
+    fn encode(&self, out: &mut Vec<u8>) -> Result<(), CodecError>;
+}
 
 /// A function that is only code: `fn` items and closures without captures.
 #[diagnostic::on_unimplemented(

@@ -24,25 +24,30 @@ impl<T, R, F: Fn(T) -> R> Work for ChunkWork<T, F> {
     type Output = ChunkOutput<R>;
 
     fn work(self) -> ChunkOutput<R> {
-        let began = Instant::now();
-        let mut values = Vec::with_capacity(self.items.len());
-        let mut errors = VecDeque::new();
-        for (place, item) in self.items.into_iter().enumerate() {
-            // The map may have been dropped, or have run out of time: what is left has not begun. The first has, with
-            // the task.
-            if place > 0 && task::cancel_requested() {
-                crate::sync::drop_contained(item);
-                errors.push_back((place, TaskError::Cancelled));
-                continue;
-            }
-            match contain(|| (self.f)(item)) {
-                Ok(value) => values.push(value),
-                // Items have no names.
-                Err(payload) => errors.push_back((place, task::panic_error(payload, None))),
-            }
-        }
-        ChunkOutput { values, errors, elapsed: began.elapsed() }
+        run_chunk(self.items, |item| (self.f)(item))
     }
+}
+
+/// Runs items one after the other, in this process.
+pub(super) fn run_chunk<T, R>(items: Vec<T>, f: impl Fn(T) -> R) -> ChunkOutput<R> {
+    let began = Instant::now();
+    let mut values = Vec::with_capacity(items.len());
+    let mut errors = VecDeque::new();
+    for (place, item) in items.into_iter().enumerate() {
+        // The map may have been dropped, or have run out of time: what is left has not begun. The first has, with the
+        // task.
+        if place > 0 && task::cancel_requested() {
+            crate::sync::drop_contained(item);
+            errors.push_back((place, TaskError::Cancelled));
+            continue;
+        }
+        match contain(|| f(item)) {
+            Ok(value) => values.push(value),
+            // Items have no names.
+            Err(payload) => errors.push_back((place, task::panic_error(payload, None))),
+        }
+    }
+    ChunkOutput { values, errors, elapsed: began.elapsed() }
 }
 
 /// Hands the results of a chunk out one by one.

@@ -1,18 +1,22 @@
 //! A function over many inputs: options first, then iterate.
 //!
 //! `mod.rs` and `stream` have what people hold, `drive` what happens between two `next`s, `flight` what is under way,
-//! `chunk` what is run as one task, `runner` how a chunk gets to an engine.
+//! `chunk` what is run as one task, `runner` how a chunk gets to an engine, `portable` the same where that may be in
+//! another process.
 
 mod chunk;
 mod drive;
 mod flight;
+mod portable;
 mod runner;
 mod stream;
 
 use super::engine::Engine;
 use crate::error::TaskError;
 use crate::task::Future;
+use crate::wire::Portable;
 use drive::Drive;
+use portable::{Plain, PortableRunner, With};
 pub use stream::MapStream;
 
 use runner::{ClosureRunner, FallibleRunner, Runner};
@@ -80,25 +84,25 @@ impl<'e, I: Iterator, R: Send> Map<'e, I, R> {
         I::Item: Send + 'e,
         R: 'e,
     {
-        Map { drive: Drive::new(Box::new(ClosureRunner::new(engine, f, false)), items) }
+        Map { drive: Drive::new(Box::new(ClosureRunner::new(engine, f)), items) }
     }
 
     pub(super) fn with_function(engine: Arc<dyn Engine + 'e>, f: fn(I::Item) -> R, items: I) -> Self
     where
-        I::Item: Send + 'e,
-        R: 'e,
+        I::Item: Portable,
+        R: Portable,
     {
-        Map { drive: Drive::new(Box::new(ClosureRunner::new(engine, f, true)), items) }
+        Map { drive: Drive::new(Box::new(PortableRunner { engine, mapped: Plain(f) }), items) }
     }
 
     pub(super) fn with_shared<C>(engine: Arc<dyn Engine + 'e>, shared: C, f: fn(&C, I::Item) -> R, items: I) -> Self
     where
-        C: Send + Sync + 'e,
-        I::Item: Send + 'e,
-        R: 'e,
+        C: Portable + Sync,
+        I::Item: Portable,
+        R: Portable,
     {
-        let f = move |item| f(&shared, item);
-        Map { drive: Drive::new(Box::new(ClosureRunner::new(engine, f, true)), items) }
+        let mapped = With { shared: Arc::new(shared), f };
+        Map { drive: Drive::new(Box::new(PortableRunner { engine, mapped }), items) }
     }
 
     /// How many items make one task; 0, the default, is automatic: sized from the time that items take, so that short
@@ -133,7 +137,8 @@ impl<'e, I: Iterator, R: Send> Map<'e, I, R> {
     ///
     /// A running thread cannot be stopped: there the limit sets the item's cancel token
     /// ([`task::cancel_requested`](crate::task::cancel_requested)), and its outcome is then its own. So a limit of zero
-    /// keeps no item from being run: its token is set from about its beginning on.
+    /// keeps no item from being run: its token is set from about its beginning on. A worker process is ended with the
+    /// item, which fails with [`TaskError::DeadlineExceeded`], and another takes its place.
     pub fn item_timeout(mut self, limit: Duration) -> Self {
         self.drive.options.item_timeout = Some(limit);
         self

@@ -4,7 +4,7 @@ use super::chunk::{ChunkOutput, ChunkWork};
 use crate::error::TaskError;
 use crate::executor::engine::{self, Engine};
 use crate::sync::Deadline;
-use crate::task::{Extras, Future, Sealed, Target, Work};
+use crate::task::{self, Extras, Future, Sealed, Target, Work};
 use std::collections::VecDeque;
 use std::error::Error;
 use std::sync::Arc;
@@ -32,12 +32,11 @@ pub(super) trait Pending<R>: Sealed + Send {
 pub(super) struct ClosureRunner<'e, F> {
     engine: Arc<dyn Engine + 'e>,
     f: Arc<F>,
-    portable: bool,
 }
 
 impl<'e, F> ClosureRunner<'e, F> {
-    pub(super) fn new(engine: Arc<dyn Engine + 'e>, f: F, portable: bool) -> Self {
-        ClosureRunner { engine, f: Arc::new(f), portable }
+    pub(super) fn new(engine: Arc<dyn Engine + 'e>, f: F) -> Self {
+        ClosureRunner { engine, f: Arc::new(f) }
     }
 
     fn give<W: Work>(&self, work: W, limit: Option<Duration>, room: Option<Duration>) -> Future<W::Output> {
@@ -45,7 +44,7 @@ impl<'e, F> ClosureRunner<'e, F> {
             (None, None) => None,
             (extras, run_limit) => Some(Extras { run_limit, ..extras.unwrap_or_default() }),
         };
-        let (task, future) = engine::make(work, extras, self.portable);
+        let (task, future) = task::make(work, extras);
         engine::give(&*self.engine, task, future, room)
     }
 }

@@ -1,0 +1,171 @@
+//! What a pool's lock guards: the queue, the workers, and what was counted.
+
+use super::parked::Parked;
+use super::worker::Worker;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// How a pool stands to new tasks.
+pub(in crate::process) enum Stage {
+    Open,
+    /// It takes no more, and ends when it has none.
+    Closed,
+    /// It cannot run tasks: why.
+    Broken(Arc<str>),
+}
+
+/// One of the pool's places for workers.
+#[derive(Default)]
+pub(in crate::process) struct Place {
+    pub(in crate::process) worker: Option<Worker>,
+    /// A worker is being started for it.
+    pub(in crate::process) starting: bool,
+    /// Tasks for this place alone, by their order of submission.
+    pub(in crate::process) mail: BTreeMap<u64, Parked>,
+    /// What starts have come to that failed here since the last that did not.
+    pub(in crate::process) failures: u32,
+    /// Not before then, because starts have failed.
+    pub(in crate::process) not_before: Option<Instant>,
+    /// Tasks that have run to their end here.
+    pub(in crate::process) completed: u64,
+}
+
+pub(in crate::process) struct Roster {
+    pub(in crate::process) stage: Stage,
+    /// By their order of submission, so that what comes back from a dead worker goes where it was.
+    pub(in crate::process) queue: BTreeMap<u64, Parked>,
+    pub(in crate::process) next: u64,
+    /// Tasks that are being packed, and have their place in the queue already.
+    pub(in crate::process) reserved: usize,
+    pub(in crate::process) places: Vec<Place>,
+    /// What starts have come to that failed since the last that did not, without anybody to do the work meanwhile.
+    pub(in crate::process) failures: u32,
+    /// When to try again to hand tasks out, after the system has refused it.
+    pub(in crate::process) retry_at: Option<Instant>,
+    pub(in crate::process) is_supervised: bool,
+    /// When the supervisor looks next, if nothing happens before; `None`: it does not.
+    pub(in crate::process) looks_at: Option<Instant>,
+    /// What no worker has begun is cancelled, also what comes back.
+    pub(in crate::process) cancels: bool,
+    /// When the workers that are still there are killed.
+    pub(in crate::process) kill_at: Option<Instant>,
+    /// They are.
+    pub(in crate::process) kills: bool,
+    /// What a shutdown has done: see [`ShutdownReport`](crate::ShutdownReport).
+    pub(in crate::process) completed_before: u64,
+    pub(in crate::process) cancelled: usize,
+    /// Of these, in nobody's report so far.
+    pub(in crate::process) cancelled_late: usize,
+    pub(in crate::process) killed: usize,
+}
+
+impl Roster {
+    pub(in crate::process) fn new(places: usize) -> Self {
+        Roster {
+            stage: Stage::Open,
+            queue: BTreeMap::new(),
+            next: 0,
+            reserved: 0,
+            places: std::iter::repeat_with(Place::default).take(places).collect(),
+            failures: 0,
+            retry_at: None,
+            is_supervised: false,
+            looks_at: None,
+            cancels: false,
+            kill_at: None,
+            kills: false,
+            completed_before: 0,
+            cancelled: 0,
+            cancelled_late: 0,
+            killed: 0,
+        }
+    }
+
+    pub(in crate::process) fn workers(&mut self) -> impl Iterator<Item = &mut Worker> {
+        self.places.iter_mut().filter_map(|place| place.worker.as_mut())
+    }
+
+    /// Puts a task where it stood, or would have stood.
+    pub(in crate::process) fn enqueue(&mut self, parked: Parked) {
+        match parked.only {
+            None => self.queue.insert(parked.sequence, parked),
+            Some(slot) => self.places[slot].mail.insert(parked.sequence, parked),
+        };
+    }
+
+    pub(in crate::process) fn has_queued(&self) -> bool {
+        !self.queue.is_empty() || self.places.iter().any(|place| !place.mail.is_empty())
+    }
+
+    /// Takes out all that is queued.
+    pub(in crate::process) fn take_queued(&mut self) -> Vec<Parked> {
+        let mut taken: Vec<Parked> = std::mem::take(&mut self.queue).into_values().collect();
+        taken.extend(self.places.iter_mut().flat_map(|place| std::mem::take(&mut place.mail).into_values()));
+        taken
+    }
+
+    /// The place of the worker that should be given the next task.
+    pub(in crate::process) fn hungriest(&self, now: Instant) -> Option<usize> {
+        let workers = self.places.iter().enumerate().filter_map(|(slot, place)| Some((slot, place.worker.as_ref()?)));
+        let hungry = workers.filter(|(_, worker)| worker.appetite(now) > 0);
+        hungry.min_by_key(|(_, worker)| worker.handed.len()).map(|(slot, _)| slot)
+    }
+
+    /// When some task will have stood behind another for too long, that has not by now, while others could run it.
+    pub(in crate::process) fn help_due(&self, now: Instant) -> Option<Instant> {
+        if !self.has_others() {
+            return None;
+        }
+        let workers = self.places.iter().filter_map(|place| place.worker.as_ref());
+        let stuck = workers.filter(|worker| worker.movable() > 0).filter_map(Worker::stuck_from);
+        stuck.filter(|at| *at > now).min()
+    }
+
+    /// Whether what one worker does not come to could be another's.
+    pub(in crate::process) fn has_others(&self) -> bool {
+        self.places.len() > 1
+    }
+
+    /// Tasks that wait to be begun, as a bound on them counts. The first task of a worker is as good as begun.
+    pub(in crate::process) fn waiting(&self) -> usize {
+        let handed = |place: &Place| place.worker.as_ref().map_or(0, |worker| worker.handed.len().saturating_sub(1));
+        self.reserved + self.queue.len() + self.places.iter().map(handed).sum::<usize>()
+    }
+
+    /// Tasks that have run to their end.
+    pub(in crate::process) fn completed(&self) -> u64 {
+        self.places.iter().map(|place| place.completed).sum()
+    }
+
+    /// Nothing is left to be done.
+    pub(in crate::process) fn has_nothing(&self) -> bool {
+        let worker_has_nothing = |worker: &Worker| worker.handed.is_empty();
+        let has_nothing = |place: &Place| place.worker.as_ref().is_none_or(worker_has_nothing);
+        self.reserved == 0 && !self.has_queued() && self.places.iter().all(has_nothing)
+    }
+
+    /// Whether somebody works on the end of the pool, or will: a task that is being packed may start it all.
+    pub(in crate::process) fn has_to_come(&self) -> bool {
+        self.is_supervised || self.reserved > 0
+    }
+
+    /// Nothing is left to be done, and nobody to do it.
+    pub(in crate::process) fn is_over(&self) -> bool {
+        !matches!(self.stage, Stage::Open)
+            && self.has_nothing()
+            && self.places.iter().all(|place| place.worker.is_none() && !place.starting)
+    }
+}
+
+impl Place {
+    /// Whether its worker can be given a task that is for it alone.
+    pub(in crate::process) fn wants_mail(&self, now: Instant) -> bool {
+        !self.mail.is_empty() && self.worker.as_ref().is_some_and(|worker| worker.appetite(now) > 0)
+    }
+
+    /// Whether a worker could be started for it.
+    pub(in crate::process) fn is_free(&self, now: Instant) -> bool {
+        self.worker.is_none() && !self.starting && self.not_before.is_none_or(|at| now >= at)
+    }
+}

@@ -1,0 +1,616 @@
+//! One worker process, as its pool knows it: what it was handed, and what came back.
+
+use super::parked::Parked;
+use crate::error::TaskError;
+use crate::memfd::{self, Sealed};
+use crate::process::launch::LastWords;
+use crate::process::post::{self, Delivery, Pigeonholes};
+use crate::process::serve::ELAPSED;
+use crate::process::words::{Word, flags};
+use crate::ring::{Damage, Mapped, NoRoom, Sender, State, TaskBytes, Ticket, Watch, spinning_may_pay};
+use crate::state::ring::Head;
+use crate::wire::{Frames, beside_of, frames_of};
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The longest envelope that goes through the ring; copying a longer one costs more than sending a descriptor.
+pub(in crate::process) const INLINE: usize = 16 << 10;
+/// How many tasks with descriptors a worker may have before it; their messages wait on its socket.
+const MOST_SENT: usize = 4;
+/// How much work a worker is given in advance.
+const AHEAD: Duration = Duration::from_micros(200);
+const MOST_AHEAD: usize = 64;
+/// Who has been at one task for so long may be at it for much longer, and is given nothing to do after it.
+const STUCK: Duration = Duration::from_millis(1);
+/// Who waits for a task does not watch for it if there is more than this to be done before.
+const WATCHED: Duration = Duration::from_micros(20);
+
+/// A task that was handed to a worker.
+pub(in crate::process) struct Handed {
+    pub(in crate::process) ticket: Ticket,
+    pub(in crate::process) parked: Parked,
+    /// When it was the first in the line, as far as the parent has seen.
+    pub(in crate::process) since: Instant,
+    sent: bool,
+}
+
+/// What came of handing a task to a worker.
+pub(in crate::process) enum Handing {
+    Taken,
+    /// It has enough for now.
+    Later(Parked),
+    /// The system lacks something for it.
+    Refused(Parked, io::Error),
+    /// The worker has to go: see [`Worker::damage`].
+    Damaged(Parked),
+}
+
+/// A task that was running when its worker ended.
+pub(in crate::process) struct Interrupted {
+    pub(in crate::process) parked: Parked,
+    /// Of a chunk: some of its items have ended there, and no other was begun.
+    pub(in crate::process) between_items: bool,
+}
+
+/// The memory of a large result, but for how long the task took.
+struct BehindElapsed(Sealed);
+
+impl AsRef<[u8]> for BehindElapsed {
+    fn as_ref(&self) -> &[u8] {
+        split_elapsed(self.0.bytes()).1
+    }
+}
+
+/// The memory of a file of frames, as far as they are whole.
+struct WholeFrames(Sealed, usize);
+
+impl AsRef<[u8]> for WholeFrames {
+    fn as_ref(&self) -> &[u8] {
+        &self.0.bytes()[..self.1]
+    }
+}
+
+/// The first so many frames in a file that a worker has written, as far as they are whole: what it was just writing when
+/// it died is no result.
+fn frames_in(file: OwnedFd, count: usize) -> io::Result<Frames> {
+    // Another process may have a mapping by which it could write; then there has to be a copy.
+    if let Ok(sealed) = Sealed::close_off(file.try_clone()?) {
+        let Some((sealed, _)) = sealed else { return Ok(Frames::Here(Vec::new())) };
+        let length = frames_of(sealed.bytes(), count);
+        return Ok(Frames::Mapped(Box::new(WholeFrames(sealed, length))));
+    }
+    let mut bytes = memfd::read_scratch(&file)?;
+    bytes.truncate(frames_of(&bytes, count));
+    Ok(Frames::Here(bytes))
+}
+
+/// How long a task took, and what follows in its final result.
+fn split_elapsed(bytes: &[u8]) -> (Duration, &[u8]) {
+    let (elapsed, frame) = bytes.split_first_chunk::<ELAPSED>().unwrap_or((&[0; ELAPSED], &[]));
+    (Duration::from_nanos(u64::from_le_bytes(*elapsed)), frame)
+}
+
+fn lost(why: impl fmt::Display) -> TaskError {
+    TaskError::Codec(format!("its result was lost on the way: {why}").into())
+}
+
+/// See the [module](self).
+pub(in crate::process) struct Worker {
+    pub(in crate::process) pid: u32,
+    /// The control socket.
+    socket: Arc<OwnedFd>,
+    /// It has its state, and takes tasks.
+    pub(in crate::process) is_ready: bool,
+    sender: Sender<Mapped>,
+    watch: Watch<Mapped>,
+    pub(in crate::process) handed: VecDeque<Handed>,
+    post: Pigeonholes,
+    serial: u32,
+    /// The ring had no room for a task, the last time it was asked.
+    pub(in crate::process) lacks_room: bool,
+    /// How many more tasks it may be given.
+    left: u64,
+    pub(in crate::process) idle_since: Instant,
+    /// What a task takes, so far; `None` before the first.
+    pace: Option<Duration>,
+    /// It is to take nothing more, and end.
+    pub(in crate::process) is_closed: bool,
+    /// What it has written cannot be believed.
+    pub(in crate::process) damage: Option<Damage>,
+    /// Why it said that it cannot go on.
+    pub(in crate::process) last_message: Option<String>,
+    /// What its signal handler could still say.
+    pub(in crate::process) last_words: LastWords,
+    /// Why it is to be ended, if it is.
+    pub(in crate::process) doom: Option<Doom>,
+    /// When it was told to take nothing more.
+    pub(in crate::process) closed_at: Option<Instant>,
+}
+
+/// Why a worker is ended by its pool.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::process) struct Doom {
+    pub(in crate::process) because: Because,
+    /// The task for whose sake it is, if it is for one; when that has ended, the worker may end by itself.
+    pub(in crate::process) sequence: Option<u64>,
+    /// Between the polite signal and the other.
+    pub(in crate::process) grace: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::process) enum Because {
+    /// Its task was killed.
+    Killed,
+    /// Its task has run for as long as it may.
+    Late,
+    /// The pool kills what is left.
+    Shutdown,
+}
+
+impl Worker {
+    pub(in crate::process) fn new(
+        pid: u32,
+        socket: Arc<OwnedFd>,
+        sender: Sender<Mapped>,
+        most_tasks: u64,
+        now: Instant,
+    ) -> Self {
+        Worker {
+            pid,
+            socket,
+            is_ready: false,
+            watch: sender.watch(spinning_may_pay()),
+            sender,
+            handed: VecDeque::new(),
+            post: Pigeonholes::default(),
+            serial: 0,
+            lacks_room: false,
+            left: most_tasks,
+            idle_since: now,
+            pace: None,
+            is_closed: false,
+            damage: None,
+            last_message: None,
+            last_words: LastWords::default(),
+            doom: None,
+            closed_at: None,
+        }
+    }
+
+    // ------------------------------------------------------------------------------------------ handing out
+
+    /// How many more tasks it should be given now.
+    pub(in crate::process) fn appetite(&self, now: Instant) -> usize {
+        if self.is_closed || !self.is_ready {
+            return 0;
+        }
+        let depth = match self.pace {
+            _ if self.stuck_from().is_some_and(|at| at <= now) => 1,
+            // A limit counts from when a task is the first in the line, so nothing stands before it.
+            _ if self.handed.front().is_some_and(|handed| handed.parked.limit.is_some()) => 1,
+            None => 1,
+            Some(pace) => (AHEAD.as_nanos() / pace.as_nanos().max(1)).clamp(1, MOST_AHEAD as u128) as usize,
+        };
+        depth.saturating_sub(self.handed.len()).min(usize::try_from(self.left).unwrap_or(usize::MAX))
+    }
+
+    /// When it will have been at its task for too long for others to stand behind that one.
+    pub(in crate::process) fn stuck_from(&self) -> Option<Instant> {
+        self.handed.front()?.since.checked_add(STUCK)
+    }
+
+    /// Whether it has this task.
+    pub(in crate::process) fn has(&self, sequence: u64) -> bool {
+        self.handed.iter().any(|handed| handed.parked.sequence == sequence)
+    }
+
+    /// What somebody who waits for this task watches, if it may end before long.
+    pub(in crate::process) fn watch(&self, sequence: u64) -> Option<(Watch<Mapped>, Ticket)> {
+        let at = self.handed.iter().position(|handed| handed.parked.sequence == sequence)?;
+        let ahead = self.pace.unwrap_or_default().saturating_mul(at as u32);
+        (ahead < WATCHED).then(|| (self.watch.clone(), self.handed[at].ticket))
+    }
+
+    /// Whether it has had as many tasks as it may.
+    pub(in crate::process) fn is_worn(&self) -> bool {
+        self.left == 0
+    }
+
+    pub(in crate::process) fn is_idle(&self) -> bool {
+        self.is_ready && self.handed.is_empty()
+    }
+
+    pub(in crate::process) fn hand(&mut self, mut parked: Parked, now: Instant) -> Handing {
+        if parked.limit.is_some() && !self.handed.is_empty() {
+            return Handing::Later(parked);
+        }
+        let small = parked.is_small(INLINE);
+        let sent = self.handed.iter().filter(|handed| handed.sent).count();
+        if !small && sent >= MOST_SENT {
+            return Handing::Later(parked);
+        }
+        let in_ring = parked.bytes().len() <= INLINE;
+        let room = self.sender.room_for(if in_ring { parked.bytes().len() } else { 0 });
+        if let Err(lack) = room {
+            return self.without_room(parked, lack);
+        }
+        self.lacks_room = false;
+        let mut head = Head { items: parked.items() as u32, skip: parked.first() as u32, ..Head::default() };
+        if !small {
+            self.serial = self.serial.checked_add(1).unwrap_or(1);
+            let descriptors = parked.descriptors(!in_ring);
+            match descriptors.and_then(|descriptors| post::send(&*self.socket, self.serial, &descriptors)) {
+                Ok(()) => {}
+                // It has to take from its socket first what it was sent before.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock && sent > 0 => return Handing::Later(parked),
+                // It is over, and so somebody else's from its death on.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                    self.is_closed = true;
+                    return Handing::Later(parked);
+                }
+                Err(error) => return Handing::Refused(parked, error),
+            }
+            head.serial = self.serial;
+            head.flags = if in_ring { 0 } else { flags::LARGE };
+        }
+        match self.sender.publish(head, if in_ring { parked.bytes() } else { &[] }) {
+            Ok(ticket) => {
+                self.left -= 1;
+                // Of one that runs once more, or that was asked on its way here.
+                if parked.packed.snapshot().is_cancel_requested() {
+                    self.sender.request_cancel(ticket);
+                }
+                self.handed.push_back(Handed { ticket, parked, since: now, sent: !small });
+                Handing::Taken
+            }
+            Err(lack) => self.without_room(parked, lack),
+        }
+    }
+
+    fn without_room(&mut self, parked: Parked, lack: NoRoom) -> Handing {
+        match lack {
+            NoRoom::Slots | NoRoom::Bytes => {
+                self.lacks_room = true;
+                Handing::Later(parked)
+            }
+            NoRoom::Damaged(damage) => {
+                self.is_damaged(damage);
+                Handing::Damaged(parked)
+            }
+        }
+    }
+
+    /// What stands behind its first task, and others could run.
+    fn behind(&self) -> impl DoubleEndedIterator<Item = u64> {
+        let others = self.handed.iter().skip(1).filter(|handed| handed.parked.only.is_none());
+        others.map(|handed| handed.parked.sequence)
+    }
+
+    /// How many tasks others could take from it.
+    pub(in crate::process) fn movable(&self) -> usize {
+        self.behind().count()
+    }
+
+    /// Takes the last of these back that it has not begun.
+    pub(in crate::process) fn take_back_last(&mut self) -> Result<Option<Parked>, Damage> {
+        let last = self.behind().next_back();
+        last.map_or(Ok(None), |last| self.take_back(last))
+    }
+
+    /// It is given nothing more, and the supervisor ends it.
+    fn is_damaged(&mut self, damage: Damage) {
+        self.is_closed = true;
+        self.damage.get_or_insert(damage);
+    }
+
+    /// Takes back all that it has not begun.
+    pub(in crate::process) fn take_back_all(&mut self) -> Vec<Parked> {
+        let sequences: Vec<u64> = self.handed.iter().map(|handed| handed.parked.sequence).collect();
+        // Damage is met by the supervisor.
+        sequences.into_iter().filter_map(|sequence| self.take_back(sequence).ok().flatten()).collect()
+    }
+
+    /// Takes a task back, if it has not begun it.
+    pub(in crate::process) fn take_back(&mut self, sequence: u64) -> Result<Option<Parked>, Damage> {
+        let Some(at) = self.handed.iter().position(|handed| handed.parked.sequence == sequence) else {
+            return Ok(None);
+        };
+        if !self.sender.revoke(self.handed[at].ticket)? {
+            return Ok(None);
+        }
+        self.left = self.left.saturating_add(1);
+        Ok(self.handed.remove(at).map(|handed| handed.parked))
+    }
+
+    pub(in crate::process) fn runs(&mut self, sequence: u64) -> Result<bool, Damage> {
+        match self.handed.iter().find(|handed| handed.parked.sequence == sequence).map(|handed| handed.ticket) {
+            Some(ticket) => Ok(matches!(self.sender.state(ticket)?, State::Running | State::Done)),
+            None => Ok(false),
+        }
+    }
+
+    /// The task that it is at: the first that has not ended, since it takes them in order.
+    pub(in crate::process) fn running(&mut self) -> Option<&Handed> {
+        let Worker { handed, sender, .. } = self;
+        let mut states = handed.iter().map(|handed| (handed, sender.state(handed.ticket)));
+        let (first, state) = states.find(|(_, state)| !matches!(state, Ok(State::Done)))?;
+        matches!(state, Ok(State::Running)).then_some(first)
+    }
+
+    /// Whether it has to be ended for what it is at now.
+    pub(in crate::process) fn is_doomed(&mut self) -> Option<Doom> {
+        let doom = self.doom?;
+        let running = self.running().map(|handed| handed.parked.sequence);
+        (doom.sequence.is_none() || doom.sequence == running).then_some(doom)
+    }
+
+    pub(in crate::process) fn request_cancel(&mut self, sequence: u64) {
+        if let Some(handed) = self.handed.iter().find(|handed| handed.parked.sequence == sequence) {
+            self.sender.request_cancel(handed.ticket);
+        }
+    }
+
+    /// Dooms it for a task that has run for as long as it may.
+    pub(in crate::process) fn mind_the_time(&mut self, now: Instant, grace: Duration) {
+        if self.time_is_up().is_none_or(|at| now < at) {
+            return;
+        }
+        match self.running().map(|handed| handed.parked.sequence) {
+            Some(late) => {
+                self.doom = Some(Doom { because: Because::Late, sequence: Some(late), grace });
+                self.close(now);
+            }
+            // It has not begun, and its time neither; or it has ended, which is met elsewhere.
+            None => {
+                if let Some(first) = self.handed.front_mut() {
+                    first.since = now;
+                }
+            }
+        }
+    }
+
+    fn time_is_up(&self) -> Option<Instant> {
+        let first = self.handed.front().filter(|_| self.doom.is_none())?;
+        // A limit beyond all clocks is none.
+        first.since.checked_add(first.parked.limit?)
+    }
+
+    /// When to look after it next.
+    pub(in crate::process) fn alarm(&self, idle_timeout: Option<Duration>) -> Option<Instant> {
+        let idles = self.is_idle() && !self.is_closed;
+        self.time_is_up().or_else(|| self.idle_since.checked_add(idle_timeout.filter(|_| idles)?))
+    }
+
+    /// It takes nothing more, and ends when it has done what it has.
+    pub(in crate::process) fn close(&mut self, now: Instant) {
+        if self.closed_at.is_none() {
+            self.is_closed = true;
+            self.closed_at = Some(now);
+            self.sender.close();
+        }
+    }
+
+    /// Since when it has nothing left to do but to end.
+    pub(in crate::process) fn free_since(&self) -> Option<Instant> {
+        self.closed_at.filter(|_| self.handed.is_empty()).map(|at| at.max(self.idle_since))
+    }
+
+    // ------------------------------------------------------------------------------------------ what comes back
+
+    /// Takes what has ended.
+    pub(in crate::process) fn collect(&mut self, ended: &mut Vec<Parked>, now: Instant) {
+        if self.damage.is_some() {
+            return;
+        }
+        if let Err(damage) = self.try_collect(ended, now) {
+            self.is_damaged(damage);
+        }
+    }
+
+    /// # Errors
+    /// What came back cannot be believed: the worker has to go.
+    fn try_collect(&mut self, ended: &mut Vec<Parked>, now: Instant) -> Result<(), Damage> {
+        let mut count = 0;
+        let mut took = Duration::ZERO;
+        while let Some(ticket) = self.sender.next_done()? {
+            let Some(mut handed) = self.handed.pop_front() else { break };
+            debug_assert_eq!(handed.ticket, ticket);
+            let elapsed = match self.take_results(&mut handed.parked, ticket) {
+                Ok(elapsed) => elapsed,
+                Err(damage) => {
+                    self.handed.push_front(handed);
+                    return Err(damage);
+                }
+            };
+            handed.parked.ran_for(elapsed);
+            took += elapsed;
+            count += 1;
+            ended.push(handed.parked);
+            if let Some(next) = self.handed.front_mut() {
+                next.since = now;
+            }
+        }
+        if count > 0 {
+            let last = took / count;
+            self.pace = Some(self.pace.map_or(last, |pace| (pace * 3 + last) / 4));
+            self.idle_since = now;
+        }
+        Ok(())
+    }
+
+    /// All that a task that has ended came to, and how long it took.
+    fn take_results(&mut self, parked: &mut Parked, ticket: Ticket) -> Result<Duration, Damage> {
+        self.take_items(parked, ticket)?;
+        let result = self.sender.take_result(ticket)?;
+        Ok(self.take_final(parked, result))
+    }
+
+    /// The results of items of a chunk that have ended.
+    fn take_items(&mut self, parked: &mut Parked, ticket: Ticket) -> Result<(), Damage> {
+        if parked.items() == 1 {
+            return Ok(());
+        }
+        let (mut frames, mut items) = (Vec::new(), 0);
+        let mut spilled = (0, 0);
+        while let Some(item) = self.sender.take_item(ticket)? {
+            match item {
+                TaskBytes::Here(frame) => {
+                    frames.extend_from_slice(&frame);
+                    items += 1;
+                }
+                TaskBytes::Sent { serial, .. } => spilled = (serial, spilled.1 + 1),
+            }
+        }
+        if items > 0 {
+            self.sort_beside(parked, &frames);
+            parked.ended(items, Frames::Here(frames));
+        }
+        if let (serial @ 1.., count) = spilled {
+            match self.sent(serial).and_then(|file| frames_in(file, count).map_err(lost)) {
+                Ok(frames) => {
+                    self.sort_beside(parked, frames.bytes());
+                    parked.ended(count, frames);
+                }
+                Err(error) => parked.failed(count, error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The final result: how long it took, and for a plain task its frame.
+    fn take_final(&mut self, parked: &mut Parked, result: Option<TaskBytes>) -> Duration {
+        let taken = match result {
+            Some(TaskBytes::Here(bytes)) => {
+                let (elapsed, frame) = split_elapsed(&bytes);
+                Ok((elapsed, Frames::Here(frame.to_vec())))
+            }
+            Some(TaskBytes::Sent { serial, .. }) => self.sent(serial).and_then(|memory| {
+                let opened = Sealed::open_whole(memory).map_err(lost)?;
+                let (sealed, _) = opened.ok_or_else(|| lost("it is empty"))?;
+                Ok((split_elapsed(sealed.bytes()).0, Frames::Mapped(Box::new(BehindElapsed(sealed)))))
+            }),
+            None => Ok((Duration::ZERO, Frames::Here(Vec::new()))),
+        };
+        let (elapsed, ended) = match taken {
+            Ok((elapsed, frames)) => (elapsed, Ok(frames)),
+            Err(error) => (Duration::ZERO, Err(error)),
+        };
+        if parked.items() == 1 {
+            match ended {
+                Ok(frames) => {
+                    self.sort_beside(parked, frames.bytes());
+                    parked.ended(1, frames);
+                }
+                Err(error) => parked.failed(1, error),
+            }
+        }
+        elapsed
+    }
+
+    /// What was sent under a number is on the socket by now.
+    ///
+    /// # Errors
+    /// It was lost.
+    fn sent(&mut self, serial: u32) -> Result<OwnedFd, TaskError> {
+        self.listen();
+        let memory = self.post.take(serial).and_then(|mut memory| memory.pop());
+        memory.ok_or_else(|| lost("this process may not have more open files; raise `ulimit -n`"))
+    }
+
+    /// Gives a task the descriptors that its results speak of.
+    fn sort_beside(&mut self, parked: &mut Parked, frames: &[u8]) {
+        for serial in beside_of(frames) {
+            self.listen();
+            if let Some(descriptors) = self.post.take(serial) {
+                parked.came_beside(serial, descriptors);
+            }
+        }
+    }
+
+    /// Takes what is on the socket. `false`: nothing will come any more.
+    pub(in crate::process) fn listen(&mut self) -> bool {
+        while let Ok(delivery) = self.post.receive(&*self.socket, false) {
+            match delivery {
+                Delivery::Sorted => {}
+                Delivery::Other(message) => match Word::read(&message) {
+                    Some(Word::Ready) => {
+                        self.is_ready = true;
+                        self.idle_since = Instant::now();
+                    }
+                    Some(Word::Unfit(why)) => self.last_message = Some(why),
+                    None => self.last_words = LastWords::read(&message).unwrap_or(self.last_words),
+                },
+                Delivery::Nothing => break,
+                Delivery::Over => return false,
+            }
+        }
+        true
+    }
+
+    // ------------------------------------------------------------------------------------------ sleeping
+
+    /// `false`: there is something to collect already, or room that there was not when a task could not be handed out;
+    /// or it is damaged.
+    pub(in crate::process) fn may_sleep(&mut self, waits: bool) -> bool {
+        if self.damage.is_some() {
+            // Whoever met that has rung, and what is awaited is its end.
+            return true;
+        }
+        // Who asks for room without having been refused any finds some, again and again.
+        match self.sender.may_sleep(waits && self.lacks_room) {
+            Ok(may_sleep) => {
+                self.lacks_room &= may_sleep;
+                may_sleep
+            }
+            Err(damage) => {
+                self.is_damaged(damage);
+                false
+            }
+        }
+    }
+
+    pub(in crate::process) fn awake(&mut self) {
+        self.sender.awake();
+    }
+
+    // ------------------------------------------------------------------------------------------ its end
+
+    /// After its death was confirmed: what it had, the one that ran first (if one did), then what it had not begun.
+    /// What had ended is among `ended`.
+    ///
+    /// # Errors
+    /// Nothing is certain of what it had.
+    pub(in crate::process) fn remains(
+        &mut self,
+        ended: &mut Vec<Parked>,
+        now: Instant,
+    ) -> Result<(Option<Interrupted>, Vec<Parked>), Damage> {
+        self.listen();
+        if let Some(damage) = self.damage {
+            return Err(damage);
+        }
+        let remains = self.sender.remains()?;
+        self.try_collect(ended, now)?;
+        let mut running = None;
+        let running_ticket = remains.iter().find(|(_, state)| *state == State::Running).map(|(ticket, _)| *ticket);
+        if let Some(ticket) = running_ticket {
+            if let Some(mut handed) = self.handed.pop_front() {
+                let progress = self.take_items(&mut handed.parked, ticket).and_then(|()| self.sender.progress(ticket));
+                let progress = match progress {
+                    Ok(progress) => progress,
+                    Err(damage) => {
+                        self.handed.push_front(handed);
+                        return Err(damage);
+                    }
+                };
+                let between_items = progress.ended > 0 && !progress.under_way;
+                running = Some(Interrupted { parked: handed.parked, between_items });
+            }
+        }
+        Ok((running, self.handed.drain(..).map(|handed| handed.parked).collect()))
+    }
+}

@@ -1,0 +1,246 @@
+//! The worker's side: takes tasks in order, and leaves their results.
+//!
+//! The worker may be gone between any two steps, and nothing of this is undone then: there is no guard here whose drop
+//! writes a word, and every step leaves what came before it true.
+
+use super::{Damage, Medium, Ring, Ticket};
+use crate::state::ring::{Head, Look, Report, Reported, Spill, Spin, words_for};
+use crate::sync::spin_for;
+use std::sync::Arc;
+
+/// The worker's side; see the [module](self). One thread has it.
+pub(crate) struct Receiver<M> {
+    ring: Arc<Ring<M>>,
+    /// The next ticket.
+    position: u64,
+    /// Revoked tickets were passed, and the parent was not told.
+    passed: bool,
+    /// Where the next result goes, and up to where results were given back, as last read.
+    written: u64,
+    freed: u64,
+    spin: Option<Spin>,
+}
+
+/// What comes next.
+#[must_use]
+pub(crate) enum Next<'r, M> {
+    /// To be run, and then to be [finished](Running::finish).
+    Task(Running<'r, M>),
+    /// Nothing more will come.
+    Closed,
+}
+
+/// The results that are to be written do not fit, and nothing was changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+/// A task that was begun. Without its end, the worker can take no other.
+#[must_use = "a task that is never finished is one that the worker died in"]
+pub(crate) struct Running<'r, M> {
+    receiver: &'r mut Receiver<M>,
+    ticket: Ticket,
+    head: Head,
+    ended: u32,
+    spill: Option<Spill>,
+}
+
+/// Whether a task was asked to stop; for any thread, also after its end.
+pub(crate) struct CancelRequest<M> {
+    ring: Arc<Ring<M>>,
+    ticket: Ticket,
+}
+
+impl<M: Medium> Receiver<M> {
+    /// `spin`: whether there is another processor for the parent.
+    pub(crate) fn new(ring: Ring<M>, spin: bool) -> Self {
+        let spin = spin.then(Spin::new);
+        Receiver { ring: Arc::new(ring), position: 0, passed: false, written: 0, freed: 0, spin }
+    }
+
+    /// Waits for the next task, begins it, and puts its bytes in the place of what is in `bytes`.
+    ///
+    /// # Errors
+    /// If the ring is damaged; the worker cannot go on.
+    pub(crate) fn next(&mut self, bytes: &mut Vec<u8>) -> Result<Next<'_, M>, Damage> {
+        loop {
+            if self.advance()? {
+                return self.begun(bytes).map(Next::Task);
+            }
+            // Closed is said after the last task was handed out; so who sees it has seen that, or looks once more.
+            if self.ring.closed().get_read_only() != 0 {
+                return if self.advance()? { self.begun(bytes).map(Next::Task) } else { Ok(Next::Closed) };
+            }
+            if !self.spin() {
+                self.sleep();
+            }
+        }
+    }
+
+    /// Passes what was revoked, and begins the next task, if there is one.
+    fn advance(&mut self) -> Result<bool, Damage> {
+        loop {
+            let ticket = Ticket(self.position);
+            let word = self.ring.word(ticket);
+            match word.look() {
+                Look::Queued => {
+                    self.ring.report(ticket).reset(self.written);
+                    if word.begin() {
+                        self.tell_passed();
+                        return Ok(true);
+                    }
+                }
+                Look::Revoked => {
+                    self.position += 1;
+                    self.ring.position().set(self.position);
+                    self.passed = true;
+                }
+                Look::NotYet => {
+                    self.tell_passed();
+                    return Ok(false);
+                }
+                Look::Unknown(found) => return Err(Damage::at(ticket, "the state", found)),
+            }
+        }
+    }
+
+    /// The parent may be waiting for the room.
+    fn tell_passed(&mut self) {
+        if std::mem::take(&mut self.passed) {
+            self.ring.ring_parent(self.position);
+        }
+    }
+
+    fn begun(&mut self, bytes: &mut Vec<u8>) -> Result<Running<'_, M>, Damage> {
+        let ticket = Ticket(self.position);
+        let (head, place, length) = self.ring.head(ticket).read();
+        let arena = self.ring.bytes();
+        let Some(length) = usize::try_from(length).ok().filter(|length| *length <= arena.bytes()) else {
+            return Err(Damage::at(ticket, "the length", length));
+        };
+        arena.read(place, length, bytes);
+        Ok(Running { receiver: self, ticket, head, ended: 0, spill: None })
+    }
+
+    /// Whether there is something to look at now.
+    fn has_news(&self) -> bool {
+        self.ring.word(Ticket(self.position)).look() != Look::NotYet
+    }
+
+    fn spin(&mut self) -> bool {
+        let Some(mut spin) = self.spin else {
+            return false;
+        };
+        let limit = spin.begin();
+        let found = limit.is_some_and(|limit| spin_for(limit, || self.has_news()));
+        if limit.is_some() {
+            spin.learn(found);
+        }
+        self.spin = Some(spin);
+        found
+    }
+
+    fn sleep(&self) {
+        self.ring.worker_sleep().lie_down();
+        if !self.has_news() && self.ring.closed().get_read_only() == 0 {
+            self.ring.medium().worker_sleeps();
+        }
+        self.ring.worker_sleep().get_up();
+    }
+
+    /// Room for results of so many words.
+    fn room_for(&mut self, words: u64) -> bool {
+        let capacity = self.ring.results().words();
+        let fits = |freed: u64| (self.written - freed).saturating_add(words) <= capacity;
+        if !fits(self.freed) {
+            self.freed = self.ring.freed().get_read_only().min(self.written);
+        }
+        fits(self.freed)
+    }
+}
+
+impl<M: Medium> Running<'_, M> {
+    pub(crate) fn head(&self) -> Head {
+        self.head
+    }
+
+    pub(crate) fn cancel_request(&self) -> CancelRequest<M> {
+        CancelRequest { ring: Arc::clone(&self.receiver.ring), ticket: self.ticket }
+    }
+
+    fn report(&self) -> Report<'_> {
+        self.receiver.ring.report(self.ticket)
+    }
+
+    /// The next item is begun.
+    pub(crate) fn begin_item(&mut self) {
+        self.report().progress(Reported { ended: self.ended, under_way: true });
+    }
+
+    /// The item has ended, and this is its result.
+    ///
+    /// # Errors
+    /// If that does not fit, or an earlier item of the task did not.
+    pub(crate) fn end_item(&mut self, result: &[u8]) -> Result<(), Full> {
+        let words = words_for(result.len()).saturating_add(1);
+        if self.spill.is_some() || !self.receiver.room_for(words) {
+            return Err(Full);
+        }
+        let (place, arena) = (self.receiver.written, self.receiver.ring.results());
+        arena.write_word(place, result.len() as u64);
+        arena.write(place + 1, result);
+        self.receiver.written += words;
+        self.count_item();
+        Ok(())
+    }
+
+    /// The item has ended, and its result is the next in the file that was sent under this number, not 0: the task's
+    /// spill, which has every later item of the task, too.
+    pub(crate) fn end_item_in_spill(&mut self, serial: u32) {
+        if self.spill.is_none() {
+            let spill = Spill { serial, first: self.ended };
+            self.report().spill(spill);
+            self.spill = Some(spill);
+        }
+        self.count_item();
+    }
+
+    fn count_item(&mut self) {
+        self.ended += 1;
+        self.report().progress(Reported { ended: self.ended, under_way: false });
+    }
+
+    /// The task has ended, and this is its result, after those of its items.
+    ///
+    /// # Errors
+    /// If that does not fit, with the task.
+    pub(crate) fn finish(self, result: &[u8]) -> Result<(), Self> {
+        let words = words_for(result.len());
+        if !self.receiver.room_for(words) {
+            return Err(self);
+        }
+        self.receiver.ring.results().write(self.receiver.written, result);
+        self.receiver.written += words;
+        self.end(0, result.len() as u64);
+        Ok(())
+    }
+
+    /// The task has ended, and its result of so many bytes was sent under this number, not 0.
+    pub(crate) fn finish_elsewhere(self, serial: u32, length: u64) {
+        self.end(serial, length);
+    }
+
+    fn end(self, serial: u32, length: u64) {
+        self.report().finish(serial, length);
+        let Receiver { ring, position, .. } = self.receiver;
+        *position += 1;
+        ring.position().set(*position);
+        ring.word(self.ticket).end();
+        ring.ring_parent(*position);
+    }
+}
+
+impl<M: Medium> CancelRequest<M> {
+    pub(crate) fn is_made(&self) -> bool {
+        self.ring.cancel_requested(self.ticket)
+    }
+}

@@ -1,0 +1,135 @@
+//! How the parent reads a task's results from the board, where every length is a claim.
+
+use super::{Damage, Medium, Ring, Ticket};
+use crate::state::ring::words_for;
+
+/// What a task, or an item of one, came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum TaskBytes {
+    Here(Vec<u8>),
+    /// In what the worker has sent under this number: `None` is an item in the task's spill, `Some` the length of a
+    /// final result.
+    Sent {
+        serial: u32,
+        length: Option<u64>,
+    },
+}
+
+/// How far a task is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// How many items have ended. Their results can be taken.
+    pub(crate) ended: u32,
+    /// One more has been begun.
+    pub(crate) under_way: bool,
+}
+
+/// How far the parent has read the results of one task.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Cursor {
+    /// Items that were read.
+    items: u32,
+    /// Where the next one begins; not known before the first look.
+    place: Option<u64>,
+}
+
+/// The results of one task that is RUNNING or DONE.
+pub(super) struct Results<'r, M> {
+    pub(super) ring: &'r Ring<M>,
+    pub(super) ticket: Ticket,
+    /// How many items the task has.
+    pub(super) items: u32,
+    /// Up to where results were given back to the worker.
+    pub(super) freed: u64,
+}
+
+impl<M: Medium> Results<'_, M> {
+    fn damage<T>(&self, what: &'static str, found: u64) -> Result<T, Damage> {
+        Err(Damage::at(self.ticket, what, found))
+    }
+
+    pub(super) fn progress(&self) -> Result<Progress, Damage> {
+        match self.ring.report(self.ticket).reported() {
+            Ok(now) if now.ended <= self.items => Ok(Progress { ended: now.ended, under_way: now.under_way }),
+            Ok(now) => self.damage("the number of ended items", u64::from(now.ended)),
+            Err(found) => self.damage("the progress", found),
+        }
+    }
+
+    /// Where the next result begins, within what the arena can hold.
+    fn place(&self, cursor: &Cursor) -> Result<u64, Damage> {
+        let place = cursor.place.unwrap_or_else(|| self.ring.report(self.ticket).start());
+        match place.checked_sub(self.freed) {
+            Some(ahead) if ahead <= self.ring.results().words() => Ok(place),
+            _ => self.damage("the place of the results", place),
+        }
+    }
+
+    /// Where what begins at `place` ends, if it has so many bytes.
+    fn end(&self, place: u64, length: u64) -> Result<(u64, usize), Damage> {
+        let arena = self.ring.results();
+        let bytes = usize::try_from(length).ok().filter(|bytes| *bytes <= arena.bytes());
+        let end = bytes.and_then(|bytes| Some((place.checked_add(words_for(bytes))?, bytes)));
+        match end {
+            Some((end, bytes)) if end.wrapping_sub(self.freed) <= arena.words() => Ok((end, bytes)),
+            _ => self.damage("the length of a result", length),
+        }
+    }
+
+    /// The next item that has ended and was not read.
+    pub(super) fn next_item(&self, cursor: &mut Cursor) -> Result<Option<TaskBytes>, Damage> {
+        if cursor.items >= self.progress()?.ended {
+            return Ok(None);
+        }
+        if let Some(spill) = self.ring.report(self.ticket).spilled().filter(|spill| cursor.items >= spill.first) {
+            cursor.items += 1;
+            return Ok(Some(TaskBytes::Sent { serial: spill.serial, length: None }));
+        }
+        let (start, end, length) = self.item_at(self.place(cursor)?)?;
+        let mut bytes = Vec::new();
+        self.ring.results().read(start, length, &mut bytes);
+        *cursor = Cursor { items: cursor.items + 1, place: Some(end) };
+        Ok(Some(TaskBytes::Here(bytes)))
+    }
+
+    /// Start, end and length of the bytes of the item whose length is at `place`.
+    fn item_at(&self, place: u64) -> Result<(u64, u64, usize), Damage> {
+        let (start, _) = self.end(place, size_of::<u64>() as u64)?;
+        let (end, length) = self.end(start, self.ring.results().read_word(place))?;
+        Ok((start, end, length))
+    }
+
+    /// The final result, and where all of the task's results end. Items that were not read are passed over.
+    pub(super) fn finish(&self, cursor: &Cursor) -> Result<(TaskBytes, u64), Damage> {
+        let report = self.ring.report(self.ticket);
+        let ended = self.progress()?.ended;
+        let in_arena = report.spilled().map_or(ended, |spill| spill.first.min(ended));
+        let mut place = self.place(cursor)?;
+        for _ in cursor.items..in_arena {
+            place = self.item_at(place)?.1;
+        }
+        let (serial, length) = report.finished();
+        if serial == 0 {
+            let (end, length) = self.end(place, length)?;
+            let mut bytes = Vec::new();
+            self.ring.results().read(place, length, &mut bytes);
+            return Ok((TaskBytes::Here(bytes), end));
+        }
+        match u32::try_from(serial) {
+            Ok(serial) => Ok((TaskBytes::Sent { serial, length: Some(length) }, place)),
+            Err(_) => self.damage("the number of a sent result", serial),
+        }
+    }
+}
+
+impl Cursor {
+    /// Where the oldest result begins that was not read, if any was.
+    pub(super) fn read_up_to(&self) -> Option<u64> {
+        self.place
+    }
+
+    /// All of it was read, or is not wanted.
+    pub(super) fn pass_to(&mut self, end: u64) {
+        self.place = Some(end);
+    }
+}

@@ -1,0 +1,209 @@
+//! Tasks whose jobs have left this process, and the engine that has them.
+//!
+//! From the moment in which its job is packed, such a task's word says `RUNNING`: its engine owns the slot, and ends
+//! the task. Whether a worker has begun it is known to the engine alone, so it is asked: by `running`, by `cancel`, by a
+//! limit on the time in the queue.
+#![expect(unsafe_code, reason = "uses the slot by the access rules of the state word")]
+
+use super::cell::value;
+use super::erased::Begun;
+use super::extras::{Attached, Extras};
+use super::future::CancelOutcome;
+use super::header::{CellRef, Header};
+use super::run::{self, Runner};
+use crate::error::TaskError;
+use crate::state::Ending;
+use crate::sync::{AtomicBool, AtomicU64, Ordering, fence};
+use crate::wire::{CodeMap, Encoded, Parcel};
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+/// An engine that runs tasks elsewhere. Called on any thread, outside of every lock.
+pub(crate) trait Remote: Send + Sync {
+    /// As `Future::cancel`, for a task that this engine has: ends it if no worker has begun it. `None`: that has
+    /// happened before.
+    fn cancel(&self, task: &Header) -> Option<bool>;
+
+    /// It has waited for as long as it may: ends it if no worker has begun it.
+    fn expire(&self, task: &Header);
+
+    /// Whether a worker has begun it.
+    fn is_running(&self, task: &Header) -> bool;
+
+    /// Tells the worker that the task should stop.
+    fn request_cancel(&self, task: &Header);
+
+    /// Somebody is about to sleep until it ends. If that promises to be soon, looks out for it for a moment.
+    ///
+    /// # Errors
+    /// It never will: why.
+    fn watch(&self, task: &Header) -> Result<(), TaskError>;
+
+    /// Ends the worker that runs it.
+    fn kill(&self, task: &Header, grace: Duration) -> CancelOutcome;
+}
+
+/// What a task has that can leave this process.
+#[derive(Default)]
+pub(crate) struct Travel {
+    engine: OnceLock<Weak<dyn Remote>>,
+    /// Where the engine finds it; 0 until then. Changed under the engine's lock.
+    ticket: AtomicU64,
+    /// It has waited for as long as it may, whoever had it then.
+    expired: AtomicBool,
+}
+
+/// The part behind the slot of such a task's cell.
+#[derive(Default)]
+pub(crate) struct Luggage<X> {
+    travel: Travel,
+    extras: X,
+}
+
+impl<X> Luggage<X> {
+    pub(crate) fn new(extras: X) -> Self {
+        Luggage { travel: Travel::default(), extras }
+    }
+}
+
+impl<X: Attached> Attached for Luggage<X> {
+    fn extras(&self) -> Option<&Extras> {
+        self.extras.extras()
+    }
+
+    fn travel(&self) -> Option<&Travel> {
+        Some(&self.travel)
+    }
+}
+
+/// The engine that has the task, if it has left this process and the engine is still there.
+pub(super) fn engine(task: &Header) -> Option<Arc<dyn Remote>> {
+    task.travel()?.engine.get()?.upgrade()
+}
+
+/// Before a thread sleeps until the task ends.
+///
+/// # Errors
+/// It never will: why.
+pub(super) fn watch(task: &Header) -> Result<(), TaskError> {
+    engine(task).map_or(Ok(()), |engine| engine.watch(task))
+}
+
+/// A task that its engine has, or is about to have, has waited for as long as it may.
+///
+/// While it is being packed there is nobody to end it. So this is noted, and looked at where the engine takes it: either
+/// the engine sees the note, or this finds the task at the engine.
+pub(super) fn expire(task: &Header) {
+    let Some(travel) = task.travel() else { return };
+    // ORDERING: Relaxed: the fence orders it before the look for the engine; pairs with the one in `set_ticket`.
+    travel.expired.store(true, Ordering::Relaxed);
+    fence(Ordering::SeqCst);
+    if let Some(engine) = engine(task) {
+        engine.expire(task);
+    }
+}
+
+/// A task whose job was packed: the right to end it, and the duty.
+#[must_use]
+pub(crate) struct Packed {
+    /// `None` only while it is being consumed.
+    task: Option<CellRef>,
+}
+
+impl Packed {
+    /// Packs a task that the caller has begun. `None`: its job cannot be packed, and its future has the reason.
+    pub(crate) fn new(begun: Begun, engine: Weak<dyn Remote>, code: &dyn CodeMap) -> Option<(Packed, Parcel)> {
+        let task = begun.header().clone();
+        let (Some(travel), Some(pack)) = (task.travel(), task.vtable().pack) else {
+            begun.fail(TaskError::Rejected(crate::error::RejectReason::NotPortable));
+            return None;
+        };
+        let _ = travel.engine.set(engine);
+        // SAFETY: the task was begun, so the caller owns the slot, which holds the job (access rule 2).
+        match unsafe { pack(task.pointer(), code) } {
+            Ok(parcel) => Some((Packed { task: Some(begun.into_ref()) }, parcel)),
+            Err(error) => {
+                begun.fail_taken(error);
+                None
+            }
+        }
+    }
+
+    fn take(mut self) -> CellRef {
+        match self.task.take() {
+            Some(task) => {
+                if let Some(extras) = task.extras() {
+                    extras.disarm();
+                }
+                task
+            }
+            None => unreachable!("only what consumes it empties it"),
+        }
+    }
+
+    /// Where the engine finds it; to be called under the engine's lock. `false`: it has waited too long by now.
+    #[must_use]
+    pub(crate) fn set_ticket(&self, ticket: u64) -> bool {
+        let Some(travel) = self.travel() else { return true };
+        // ORDERING: Relaxed: it is changed and read under the engine's lock.
+        travel.ticket.store(ticket, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        // ORDERING: Relaxed: the fence orders it after the engine was named; pairs with the one in `expire`.
+        !travel.expired.load(Ordering::Relaxed)
+    }
+
+    /// How long it may run.
+    pub(crate) fn run_limit(&self) -> Option<Duration> {
+        self.extras().and_then(|extras| extras.run_limit)
+    }
+
+    /// How often it may be run again after the death of its worker.
+    pub(crate) fn retries(&self) -> u32 {
+        self.extras().map_or(0, |extras| extras.retries)
+    }
+
+    /// Ends it with what came back. `runner` is told of what happens.
+    pub(crate) fn arrived(self, encoded: Encoded, runner: &impl Runner) {
+        let task = self.take();
+        // SAFETY: the job has left the slot, which is this side's (access rule 2).
+        unsafe { value::write(&task, Box::new(encoded)) };
+        run::finish_on(task, Ending::Encoded, runner);
+    }
+
+    pub(crate) fn fail(self, error: TaskError, runner: &impl Runner) {
+        let task = self.take();
+        // SAFETY: as above.
+        unsafe { value::write_error(&task, error) };
+        run::finish_on(task, Ending::Error, runner);
+    }
+
+    pub(crate) fn cancel(self, runner: &impl Runner) {
+        run::cancel_owned(self.take(), runner);
+    }
+}
+
+impl Deref for Packed {
+    type Target = Header;
+
+    fn deref(&self) -> &Header {
+        match &self.task {
+            Some(task) => task,
+            None => unreachable!("only what consumes it empties it"),
+        }
+    }
+}
+
+impl Drop for Packed {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.take() {
+            Packed { task: Some(task) }.fail(TaskError::Abandoned, &run::Anybody);
+        }
+    }
+}
+
+/// Where the engine finds it, 0 if it has not got it yet; to be called under the engine's lock.
+pub(crate) fn ticket(task: &Header) -> u64 {
+    // ORDERING: Relaxed, as above.
+    task.travel().map_or(0, |travel| travel.ticket.load(Ordering::Relaxed))
+}

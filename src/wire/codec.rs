@@ -1,0 +1,132 @@
+//! Values to bytes and back, with serde and postcard. What a caller's `Serialize` or `Deserialize` does, a panic
+//! included, ends here as an error.
+
+use crate::sync::contain;
+use postcard::ser_flavors::Flavor;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fmt;
+
+/// Why a value cannot be carried.
+#[derive(Debug)]
+pub struct CodecError(String);
+
+impl fmt::Display for CodecError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl CodecError {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        CodecError(text.into())
+    }
+
+    /// For a task that wants a state that its worker has not.
+    pub(crate) fn of_state<S>() -> Self {
+        CodecError(format!(
+            "this worker's state is no {}: the initializer made another one",
+            std::any::type_name::<S>()
+        ))
+    }
+
+    fn of<T>(verb: &str, why: &dyn fmt::Display) -> Self {
+        CodecError(format!("a value of type {} cannot be {verb}: {why}", std::any::type_name::<T>()))
+    }
+}
+
+/// Writes to the end of a buffer that has something in it already.
+struct Append<'a>(&'a mut Vec<u8>);
+
+impl Flavor for Append<'_> {
+    type Output = ();
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.0.push(byte);
+        Ok(())
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<()> {
+        Ok(())
+    }
+}
+
+/// Appends a value's bytes; an error leaves the buffer as it was.
+pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
+    let before = out.len();
+    let encoded = contain(|| postcard::serialize_with_flavor(value, Append(out)));
+    let error = match encoded {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(error)) => CodecError::of::<&T>("encoded", &error),
+        Err(panic) => CodecError::of::<&T>("encoded", &format_args!("its Serialize panicked: {}", panic.text())),
+    };
+    out.truncate(before);
+    Err(error)
+}
+
+/// The value that all of these bytes are.
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    let decoded = contain(|| postcard::take_from_bytes::<T>(bytes));
+    match decoded {
+        Ok(Ok((value, []))) => Ok(value),
+        Ok(Ok((value, rest))) => {
+            crate::sync::drop_contained(value);
+            Err(CodecError::of::<T>("decoded", &format_args!("{} bytes are left over", rest.len())))
+        }
+        Ok(Err(error)) => Err(CodecError::of::<T>("decoded", &error)),
+        Err(panic) => Err(CodecError::of::<T>("decoded", &format_args!("its Deserialize panicked: {}", panic.text()))),
+    }
+}
+
+#[cfg(all(test, not(concurrent_futures_loom)))]
+mod tests {
+    use super::*;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    struct Nasty;
+
+    impl Serialize for Nasty {
+        fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+            std::panic::resume_unwind(Box::new("on the way out"))
+        }
+    }
+
+    impl<'de> Deserialize<'de> for Nasty {
+        fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+            std::panic::resume_unwind(Box::new("on the way in"))
+        }
+    }
+
+    #[test]
+    fn there_and_back() {
+        let mut bytes = vec![9];
+        encode(&("text".to_owned(), vec![1_u32, 2]), &mut bytes).unwrap();
+        assert_eq!(decode::<(String, Vec<u32>)>(&bytes[1..]).unwrap(), ("text".to_owned(), vec![1, 2]));
+    }
+
+    #[test]
+    fn errors_name_the_type_and_leave_the_buffer() {
+        let mut bytes = vec![9];
+        // A half of it is written before the panic.
+        let error = encode(&(7_u64, Nasty), &mut bytes).unwrap_err();
+        assert_eq!(bytes, [9]);
+        assert!(error.to_string().contains("Nasty") && error.to_string().contains("on the way out"), "{error}");
+        let error = decode::<Nasty>(&[]).err().unwrap();
+        assert!(error.to_string().contains("on the way in"), "{error}");
+    }
+
+    #[test]
+    fn damaged_bytes_are_errors() {
+        assert!(decode::<String>(&[5, b'a']).is_err());
+        assert!(decode::<bool>(&[7]).is_err());
+        let error = decode::<u8>(&[1, 2]).unwrap_err();
+        assert!(error.to_string().contains("1 bytes are left over"), "{error}");
+        // A length that no memory could hold is not believed.
+        assert!(decode::<Vec<u64>>(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]).is_err());
+    }
+}

@@ -1,0 +1,148 @@
+//! What comes back from a worker: one frame for every item, one after the other.
+//!
+//! A frame is the length of the rest (eight bytes, little-endian), a tag, and a body. Whoever reads them believes
+//! nothing: a frame that is cut short or has a tag that nobody writes is an error.
+
+use super::codec::{self, CodecError};
+use crate::error::PanicReport;
+
+const VALUE: u8 = 0;
+const PANICKED: u8 = 1;
+const CODEC: u8 = 2;
+const CANCELLED: u8 = 3;
+/// A value, behind which stands the number under which its descriptors were sent.
+const BESIDE: u8 = 4;
+
+/// How many bytes the length takes.
+const LENGTH: usize = 8;
+
+/// What came of an item, as it is read.
+#[derive(Debug)]
+pub(crate) enum Frame<'a> {
+    Value(&'a [u8]),
+    /// The value needs the descriptors that were sent under this number.
+    Beside(&'a [u8], u32),
+    Panicked(PanicReport),
+    Codec(String),
+    /// It was not run, because the task was asked to stop before.
+    Cancelled,
+}
+
+fn append(
+    out: &mut Vec<u8>,
+    tag: u8,
+    body: impl FnOnce(&mut Vec<u8>) -> Result<(), CodecError>,
+) -> Result<(), CodecError> {
+    let start = out.len();
+    out.extend_from_slice(&[0; LENGTH]);
+    out.push(tag);
+    if let Err(error) = body(out) {
+        out.truncate(start);
+        return Err(error);
+    }
+    set_length(&mut out[start..]);
+    Ok(())
+}
+
+/// Says in a frame's head how long it is.
+fn set_length(frame: &mut [u8]) {
+    let length = (frame.len() - LENGTH) as u64;
+    frame[..LENGTH].copy_from_slice(&length.to_le_bytes());
+}
+
+/// Appends a value; an error leaves the buffer as it was.
+pub(crate) fn append_value(
+    out: &mut Vec<u8>,
+    encode: impl FnOnce(&mut Vec<u8>) -> Result<(), CodecError>,
+) -> Result<(), CodecError> {
+    append(out, VALUE, encode)
+}
+
+/// Says of a value's frame that descriptors go with it.
+pub(crate) fn mark_beside(frame: &mut Vec<u8>, serial: u32) {
+    frame.extend_from_slice(&serial.to_le_bytes());
+    frame[LENGTH] = BESIDE;
+    set_length(frame);
+}
+
+pub(crate) fn append_panic(out: &mut Vec<u8>, report: &PanicReport) {
+    let body = (&report.task, &report.message, &report.location, &report.backtrace);
+    if let Err(error) = append(out, PANICKED, |out| codec::encode(&body, out)) {
+        append_codec(out, &error);
+    }
+}
+
+pub(crate) fn append_codec(out: &mut Vec<u8>, error: &CodecError) {
+    let text = error.to_string();
+    // It is shorter than what did not fit.
+    let _ = append(out, CODEC, |out| {
+        out.extend_from_slice(text.as_bytes());
+        Ok(())
+    });
+}
+
+pub(crate) fn append_cancelled(out: &mut Vec<u8>) {
+    let _ = append(out, CANCELLED, |_| Ok(()));
+}
+
+/// How many bytes the first so many frames are, as far as they are whole.
+pub(crate) fn frames_of(bytes: &[u8], count: usize) -> usize {
+    let mut rest = bytes;
+    for _ in 0..count {
+        let before = rest;
+        if split(&mut rest).is_err() {
+            return bytes.len() - before.len();
+        }
+    }
+    bytes.len() - rest.len()
+}
+
+/// The numbers under which descriptors were sent that values in these frames need.
+pub(crate) fn beside_of(mut bytes: &[u8]) -> Vec<u32> {
+    let mut serials = Vec::new();
+    while let Ok((tag, body)) = split(&mut bytes) {
+        if let (BESIDE, Some(serial)) = (tag, body.last_chunk()) {
+            serials.push(u32::from_le_bytes(*serial));
+        }
+    }
+    serials
+}
+
+fn damaged(what: &str) -> CodecError {
+    CodecError::new(format!("a damaged result came back: {what}"))
+}
+
+/// Takes the first frame off: its tag and its body.
+fn split<'a>(bytes: &mut &'a [u8]) -> Result<(u8, &'a [u8]), CodecError> {
+    let (length, rest) = bytes.split_first_chunk().ok_or_else(|| damaged("it ends within a frame's head"))?;
+    let length = usize::try_from(u64::from_le_bytes(*length)).ok();
+    let split = length.and_then(|length| rest.split_at_checked(length)).filter(|(frame, _)| !frame.is_empty());
+    let (frame, rest) = split.ok_or_else(|| damaged("it ends within a frame"))?;
+    *bytes = rest;
+    Ok((frame[0], &frame[1..]))
+}
+
+/// Takes the first frame off.
+///
+/// # Errors
+/// What is wrong with it; then nothing that follows can be read either.
+pub(crate) fn take<'a>(bytes: &mut &'a [u8]) -> Result<Frame<'a>, CodecError> {
+    let mut rest = *bytes;
+    let (tag, body) = split(&mut rest)?;
+    let frame = match tag {
+        VALUE => Frame::Value(body),
+        BESIDE => {
+            let (value, serial) = body.split_last_chunk().ok_or_else(|| damaged("a value without its number"))?;
+            Frame::Beside(value, u32::from_le_bytes(*serial))
+        }
+        PANICKED => {
+            let (task, message, location, backtrace) = codec::decode(body)?;
+            Frame::Panicked(PanicReport { task, message, location, backtrace })
+        }
+        CODEC => Frame::Codec(String::from_utf8_lossy(body).into_owned()),
+        CANCELLED => Frame::Cancelled,
+        other => return Err(damaged(&format!("there is no frame of kind {other}"))),
+    };
+    *bytes = rest;
+    Ok(frame)
+}

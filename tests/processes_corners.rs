@@ -1,0 +1,319 @@
+//! Corners of the process pool, where two things meet: a worker's death and a result with descriptors, a bound and a
+//! task that is begun, a shutdown and a task that is still being packed, a long task and small ones behind it.
+#![cfg(all(feature = "processes", target_os = "linux", not(miri)))]
+
+mod kit;
+mod support;
+
+use concurrent_futures::shared_memory::SharedSlice;
+use concurrent_futures::{
+    CancelOutcome, Future, ProcessPoolExecutor, RejectReason, Shutdown, SubmitOptions, TaskError, call, task,
+};
+use kit::gate::{Gate, wait_at};
+use kit::{SIGKILL, double, pool, scribble};
+use serde::{Deserialize, Serialize, Serializer};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+use support::eventually;
+
+const LONG: Duration = Duration::from_secs(60);
+
+fn begun<T>(future: &Future<T>) {
+    eventually("a worker begins the task", || future.running());
+}
+
+/// So that the pool knows its tasks to be short, and hands several to a worker at once.
+fn teach_that_tasks_are_short(pool: &ProcessPoolExecutor) {
+    let warm: Vec<_> = (0..2_000).map(|n| pool.submit(call!(double(n)))).collect();
+    for (n, one) in warm.into_iter().enumerate() {
+        assert_eq!(one.result(LONG).unwrap(), 2 * n as u64);
+    }
+}
+
+/// Each worker counts what it sends from 1 on, and a chunk may have been with two.
+#[test]
+fn a_chunk_of_two_workers_keeps_apart_what_each_has_sent() {
+    fn make(n: u32) -> SharedSlice<u32> {
+        if n == 4 {
+            std::process::abort();
+        }
+        SharedSlice::copy_from(&[n, 10 * n]).unwrap()
+    }
+    let _watchdog = support::watchdog();
+    let pool = pool(1);
+    let results: Vec<_> = pool.map(make, 0..9).chunksize(9).collect();
+    for (n, result) in (0..9).zip(results) {
+        match result {
+            Ok(slice) => assert_eq!(&*slice, &[n, 10 * n]),
+            Err(error) => assert!(n == 4 && error.is_worker_died(), "{n}: {error}"),
+        }
+    }
+}
+
+/// How much processor time this process's thread of that name has had, in clock ticks.
+fn ticks_of(thread: &str) -> u64 {
+    let mut ticks = 0;
+    for entry in std::fs::read_dir("/proc/self/task").unwrap() {
+        let stat = std::fs::read_to_string(entry.unwrap().path().join("stat")).unwrap_or_default();
+        let Some((name, rest)) = stat.split_once('(').and_then(|(_, rest)| rest.rsplit_once(')')) else { continue };
+        if name == thread {
+            ticks += rest.split_whitespace().skip(11).take(2).map(|word| word.parse::<u64>().unwrap()).sum::<u64>();
+        }
+    }
+    ticks
+}
+
+#[test]
+fn while_tasks_are_queued_behind_a_long_one_the_pool_sleeps() {
+    let _watchdog = support::watchdog();
+    let pool = ProcessPoolExecutor::builder().max_workers(1).name("sleepy").build().unwrap();
+    for n in 0..3 {
+        assert_eq!(pool.submit(call!(double(n))).result(LONG).unwrap(), 2 * n);
+    }
+    let gate = Gate::new();
+    let long = pool.submit(call!(wait_at(gate.path())));
+    let age = || pool.workers().first().and_then(|worker| worker.age).unwrap_or_default();
+    eventually("it is known to be long", || age() > Duration::from_millis(10));
+    let queued: Vec<_> = (0..3).map(|n| pool.submit(call!(double(n)))).collect();
+    assert!(!long.done());
+    let (before, began) = (ticks_of("sleepy-super"), Instant::now());
+    thread::sleep(Duration::from_millis(600));
+    let spent = Duration::from_millis(10 * (ticks_of("sleepy-super") - before));
+    assert!(spent * 6 < began.elapsed(), "{spent:?} of processor time in {:?}", began.elapsed());
+    gate.open();
+    for (n, one) in queued.into_iter().enumerate() {
+        assert_eq!(one.result(LONG).unwrap(), 2 * n as u64);
+    }
+}
+
+#[test]
+fn there_is_room_once_the_task_that_filled_the_queue_is_begun() {
+    let _watchdog = support::watchdog();
+    let pool = ProcessPoolExecutor::builder().max_workers(1).queue_bound(1).build().unwrap();
+    let gate = Gate::new();
+    // No worker is there yet, so it is queued; and it does not end before the submit of the next one returns.
+    let first = pool.submit(call!(wait_at(gate.path())));
+    let second = pool.submit(call!(double(2)));
+    begun(&first);
+    assert!(matches!(pool.try_submit(call!(double(3))), Err(refused) if refused.reason == RejectReason::QueueFull));
+    gate.open();
+    assert_eq!((first.result(LONG).unwrap(), second.result(LONG).unwrap()), (0, 4));
+}
+
+#[test]
+fn small_tasks_that_were_handed_out_with_a_long_one_do_not_wait_for_it() {
+    let _watchdog = support::watchdog();
+    let pool = pool(2);
+    teach_that_tasks_are_short(&pool);
+    for round in 0..20 {
+        let gate = Gate::new();
+        let long = pool.submit(call!(wait_at(gate.path())));
+        let small: Vec<_> = (0..40).map(|n| pool.submit(call!(double(n)))).collect();
+        for (n, one) in small.into_iter().enumerate() {
+            let got = one.result(Duration::from_secs(20));
+            assert_eq!(got.unwrap_or_else(|error| panic!("round {round}, task {n}: {error}")), 2 * n as u64);
+        }
+        assert!(!long.done());
+        gate.open();
+        assert_eq!(long.result(LONG).unwrap(), 0);
+    }
+}
+
+#[test]
+fn nor_for_what_was_submitted_after_them() {
+    fn burn(micros: u64) -> u64 {
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_micros(micros) {}
+        micros
+    }
+    let _watchdog = support::watchdog();
+    let pool = pool(2);
+    teach_that_tasks_are_short(&pool);
+    let gate = Gate::new();
+    let long = pool.submit(call!(wait_at(gate.path())));
+    let small: Vec<_> = (0..40).map(|n| pool.submit(call!(double(n)))).collect();
+    let later: Vec<_> = (0..20_000).map(|_| pool.submit(call!(burn(100)))).collect();
+    for (n, one) in small.into_iter().enumerate() {
+        assert_eq!(one.result(LONG).unwrap(), 2 * n as u64);
+    }
+    assert!(!later[later.len() - 100].done(), "what came first was behind the long task until all else had ended");
+    gate.open();
+    assert_eq!(long.result(LONG).unwrap(), 0);
+    pool.shutdown(Shutdown::wait().cancel_pending());
+}
+
+/// Not encoded before its gate is open.
+#[derive(Deserialize)]
+struct Slow(u64);
+
+static PACKING: Mutex<Option<(support::Gate, support::Gate)>> = Mutex::new(None);
+
+impl Serialize for Slow {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let gates = PACKING.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((begun, open)) = gates {
+            begun.open();
+            open.wait();
+        }
+        serializer.serialize_u64(self.0)
+    }
+}
+
+fn of_slow(slow: Slow) -> u64 {
+    slow.0
+}
+
+/// One test at a time has the gates.
+static TURN: Mutex<()> = Mutex::new(());
+
+fn gates() -> (support::Gate, support::Gate) {
+    let gates = (support::Gate::new(), support::Gate::new());
+    *PACKING.lock().unwrap_or_else(PoisonError::into_inner) = Some(gates.clone());
+    gates
+}
+
+#[test]
+fn a_shutdown_waits_for_a_task_that_is_being_packed() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _watchdog = support::watchdog();
+    let pool = pool(1);
+    let (packing, open) = gates();
+    let returned = support::Gate::new();
+    thread::scope(|scope| {
+        let submitting = scope.spawn(|| pool.submit(call!(of_slow(Slow(7)))));
+        packing.wait();
+        let shutting = scope.spawn(|| {
+            let report = pool.shutdown(Shutdown::wait());
+            returned.open();
+            report
+        });
+        eventually("the pool is closed", || pool.try_submit(call!(double(1))).is_err());
+        assert!(!returned.wait_for(Duration::from_millis(200)), "it has returned before the task was run");
+        open.open();
+        let future = submitting.join().unwrap();
+        assert!(shutting.join().unwrap().finished > 0);
+        assert_eq!(future.try_result().unwrap().unwrap(), 7);
+    });
+    assert!(pool.workers().is_empty());
+}
+
+#[test]
+fn the_time_in_the_queue_may_pass_while_a_task_is_being_packed() {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+    let _watchdog = support::watchdog();
+    let pool = pool(1);
+    let gate = Gate::new();
+    let long = pool.submit(call!(wait_at(gate.path())));
+    begun(&long);
+    let (packing, open) = gates();
+    thread::scope(|scope| {
+        let limited = SubmitOptions::new().queue_timeout(Duration::from_millis(20));
+        let submitting = scope.spawn(|| pool.submit_with(limited, call!(of_slow(Slow(7)))));
+        packing.wait();
+        // Nothing tells that the time is up: this is ten times as long.
+        thread::sleep(Duration::from_millis(200));
+        open.open();
+        let future = submitting.join().unwrap();
+        assert!(future.result(Duration::from_secs(20)).unwrap_err().is_deadline_exceeded());
+    });
+    gate.open();
+    assert_eq!(long.result(LONG).unwrap(), 0);
+}
+
+#[test]
+fn a_chunk_that_a_shutdown_kills_is_counted_once() {
+    fn item(path: String) -> u64 {
+        if path.is_empty() { 1 } else { wait_at(path) }
+    }
+    let _watchdog = support::watchdog();
+    let pool = pool(1);
+    let gate = Gate::new();
+    let items = ["".to_owned(), gate.path(), "".to_owned(), "".to_owned()];
+    let mut map = pool.map(item, items).chunksize(4).start();
+    eventually("the chunk is at its second item", || pool.stats().running == 1);
+    let report = pool.shutdown(Shutdown::wait().kill_after(Duration::from_millis(300)));
+    assert_eq!((report.killed, report.cancelled, report.finished, report.abandoned), (1, 0, 0, 0), "{report:?}");
+    assert_eq!(map.next().unwrap().unwrap(), 1);
+    for result in map {
+        assert!(result.unwrap_err().is_cancelled());
+    }
+}
+
+#[test]
+fn a_task_that_is_run_again_is_still_asked_to_stop() {
+    fn stops(mark: String) -> bool {
+        let first = std::fs::remove_file(mark).is_ok();
+        while first && !task::cancel_requested() {
+            thread::yield_now();
+        }
+        if first {
+            std::process::abort();
+        }
+        task::cancel_requested()
+    }
+    let _watchdog = support::watchdog();
+    let pool = pool(1);
+    let mark = std::env::temp_dir().join(format!("cf-stops-{}", std::process::id()));
+    std::fs::write(&mark, "").unwrap();
+    let again = SubmitOptions::new().retries(1);
+    let future = pool.submit_with(again, call!(stops(mark.to_str().unwrap().to_owned())));
+    eventually("it has begun", || !mark.exists());
+    assert_eq!(future.request_cancel(), CancelOutcome::Signalled);
+    assert!(future.result(LONG).unwrap());
+}
+
+#[test]
+fn a_worker_that_has_written_over_the_ring_is_ended() {
+    let _watchdog = support::watchdog();
+    let pool = pool(1);
+    let mad = pool.submit(call!(scribble()));
+    begun(&mad);
+    // So that the pool looks.
+    let mut sane = Vec::new();
+    eventually("the pool has seen it", || {
+        sane.push(pool.submit(call!(double(4))));
+        mad.done()
+    });
+    let error = mad.result(LONG).unwrap_err();
+    let TaskError::WorkerDied(report) = &error else { panic!("{error}") };
+    assert_eq!((report.may_have_run, report.signal), (None, Some(SIGKILL)), "{report:?}");
+    assert!(report.stderr_tail.contains("damaged"), "{report:?}");
+    for one in sane {
+        match one.result(LONG) {
+            Ok(value) => assert_eq!(value, 8),
+            Err(error) => assert!(error.is_worker_died(), "it may have been handed to the same worker: {error}"),
+        }
+    }
+    assert_eq!(pool.submit(call!(double(5))).result(LONG).unwrap(), 10);
+}
+
+#[test]
+fn what_no_environment_can_hold_is_refused_at_once() {
+    let refused = |name: &str, value: &str| {
+        let error = ProcessPoolExecutor::builder().env(name, value).build().unwrap_err().to_string();
+        assert!(error.contains(&format!("{name:?}")), "{error}");
+    };
+    refused("A=B", "c");
+    refused("", "c");
+    refused("A\0", "c");
+    refused("A", "\0");
+    assert!(ProcessPoolExecutor::builder().env_remove("A=B").build().is_err());
+    let error = ProcessPoolExecutor::builder().current_dir("/tmp\0").build().unwrap_err().to_string();
+    assert!(error.contains("/tmp"), "{error}");
+}
+
+#[test]
+fn a_task_in_the_queue_does_not_say_that_it_runs() {
+    let _watchdog = support::watchdog();
+    let pool = pool(1);
+    let gate = Gate::new();
+    let long = pool.submit(call!(wait_at(gate.path())));
+    begun(&long);
+    let queued = pool.submit(task!([] => 3));
+    assert!(format!("{long:?}").contains("running"), "{long:?}");
+    assert!(format!("{queued:?}").contains("pending"), "{queued:?}");
+    gate.open();
+    assert_eq!(queued.result(LONG).unwrap(), 3);
+    let _: Result<_, TaskError> = long.result(LONG);
+}

@@ -1,0 +1,8 @@
+//! Handles of shared slices.
+#![no_main]
+
+use concurrent_futures::__private::fuzz;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| {
+    fuzz::handles(input);
+});

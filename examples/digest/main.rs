@@ -1,7 +1,8 @@
-//! SHA-256 of every file below a directory: once in a plain loop, and once on each executor of the crate.
+//! SHA-256 of every file below a directory: once in a plain loop, and once on threads, in worker processes, or both.
 //!
 //! ```text
 //! cargo run --release --example digest                          # the sources of your dependencies
+//! cargo run --release --example digest -- --executor threads,processes
 //! cargo run --release --example digest -- ~/Pictures --all
 //! cargo run --release --example digest -- ~/Pictures --sums --quiet > sums && sha256sum -c sums
 //! ```
@@ -28,12 +29,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use verdict::Verdict;
 use walk::{Found, Problem};
+use ways::Executor;
 
 const MIB: u64 = 1024 * 1024;
 /// A few seconds of work, also where the processor has no instructions for SHA-256, or nothing was optimised.
 const USUAL_LIMIT_MIB: u64 = if cfg!(debug_assertions) { 16 } else { 512 };
 
-/// Hash every file below a directory with SHA-256, sequentially and on each executor, and compare.
+/// Hash every file below a directory with SHA-256, sequentially and on an executor, and compare.
 ///
 /// Symbolic links are not followed (DIR itself may be one), so a loop of them does no harm; fifos, sockets and devices
 /// are never opened. What cannot be read is named on standard error and left out, and the exit status is 1.
@@ -42,6 +44,10 @@ const USUAL_LIMIT_MIB: u64 = if cfg!(debug_assertions) { 16 } else { 512 };
 struct Options {
     /// The directory, or one file. Default: where cargo keeps the sources of dependencies, else the current directory.
     dir: Option<PathBuf>,
+
+    /// Where the files are hashed beside the plain loop: give several, with commas between them, to compare them.
+    #[arg(long, value_name = "WHERE", value_enum, value_delimiter = ',', default_value = "threads")]
+    executor: Vec<Executor>,
 
     /// How many workers each executor has. Default: as many as there are processors.
     #[arg(long, value_name = "N")]
@@ -89,7 +95,7 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<ExitCode, Box<dyn Error>> {
     let root = options.dir.clone().unwrap_or_else(default_directory);
     let workers = options.workers.or_else(|| std::thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
-    let ways = ways::all(workers)?;
+    let ways = ways::all(&options.executor, workers)?;
     let kind = fs::metadata(&root).map_err(|error| format!("{}: {error}", walk::shown(&root)))?;
     let mut found = match kind {
         kind if kind.is_dir() => walk::below(&root),

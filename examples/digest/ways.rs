@@ -1,24 +1,60 @@
-//! The ways of hashing all files: a plain loop, and every executor there is.
+//! The ways of hashing all files: a plain loop, and the executors that were asked for.
 //!
-//! To add an executor, add a line to [`all`]. It gets portable jobs only, so it need not share this process's memory.
+//! To add an executor, add a line to [`Executor`] and to [`Executor::way`]. It gets portable jobs only, so it need not
+//! share this process's memory.
 
 use crate::hash::{Outcome, hash_file, read_pieces};
 use crate::walk::File;
-use concurrent_futures::{BuildError, Executor, TaskError, ThreadPoolExecutor};
+use clap::ValueEnum;
+#[cfg(all(target_os = "linux", feature = "processes"))]
+use concurrent_futures::ProcessPoolExecutor;
+use concurrent_futures::{BuildError, TaskError, ThreadPoolExecutor};
 use std::cmp::Reverse;
 use std::ffi::OsString;
 use std::time::{Duration, Instant};
+
+/// Where files can be hashed beside the loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Executor {
+    /// On threads of this process.
+    Threads,
+    /// In worker processes, which read the files themselves.
+    #[cfg(all(target_os = "linux", feature = "processes"))]
+    Processes,
+}
+
+impl Executor {
+    fn way(self, workers: usize) -> Result<Way, BuildError> {
+        Ok(match self {
+            Executor::Threads => {
+                let threads = ThreadPoolExecutor::builder().max_workers(workers).thread_name_prefix("digest");
+                Way::on("threads", threads.build()?)
+            }
+            #[cfg(all(target_os = "linux", feature = "processes"))]
+            Executor::Processes => {
+                let processes = ProcessPoolExecutor::builder().max_workers(workers).name("digest");
+                Way::on("processes", processes.build()?)
+            }
+        })
+    }
+}
 
 pub(crate) struct Way {
     pub(crate) label: String,
     pub(crate) workers: usize,
     /// `None`: the plain loop.
-    executor: Option<Box<dyn Executor>>,
+    executor: Option<Box<dyn concurrent_futures::Executor>>,
 }
 
-pub(crate) fn all(workers: usize) -> Result<Vec<Way>, BuildError> {
-    let threads = ThreadPoolExecutor::builder().max_workers(workers).thread_name_prefix("digest").build()?;
-    Ok(vec![Way::sequential(), Way::on("threads", threads)])
+/// The loop first, and each executor once.
+pub(crate) fn all(executors: &[Executor], workers: usize) -> Result<Vec<Way>, BuildError> {
+    let mut ways = vec![Way::sequential()];
+    for (at, executor) in executors.iter().enumerate() {
+        if !executors[..at].contains(executor) {
+            ways.push(executor.way(workers)?);
+        }
+    }
+    Ok(ways)
 }
 
 /// What a way came to.
@@ -34,7 +70,7 @@ impl Way {
         Way { label: "sequential".to_owned(), workers: 1, executor: None }
     }
 
-    fn on(what: &str, executor: impl Executor + 'static) -> Self {
+    fn on(what: &str, executor: impl concurrent_futures::Executor + 'static) -> Self {
         let workers = executor.max_workers();
         Way { label: format!("{what} x{workers}"), workers, executor: Some(Box::new(executor)) }
     }

@@ -1,8 +1,8 @@
-//! async-task with nothing around it: one queue for all, and two threads that take from it and never sleep. No runtime
+//! async-task with nothing around it: one queue for all, and threads that take from it and never sleep. No runtime
 //! for anybody to use, but a yardstick: what a spawned future costs at least in this make.
 
 use crate::Failure;
-use crate::runtimes::{Runtime, THREADS};
+use crate::runtimes::Runtime;
 use async_task::Runnable;
 use crossbeam_deque::{Injector, Steal, Worker};
 use std::sync::Arc;
@@ -41,10 +41,10 @@ impl Runtime for Raw {
     type Task<T: Send + 'static> = async_task::Task<T>;
     type Threads = Drainers;
 
-    fn start() -> Result<(Self, Drainers), Failure> {
+    fn start(threads: usize) -> Result<(Self, Drainers), Failure> {
         let shared = Arc::new(Shared { queue: Injector::new(), over: AtomicBool::new(false) });
         let mut drainers = Drainers { shared: Arc::clone(&shared), threads: Vec::new() };
-        for number in 0..THREADS {
+        for number in 0..threads {
             let shared = Arc::clone(&shared);
             let thread = thread::Builder::new().name(format!("drainer_{number}")).spawn(move || shared.drain())?;
             drainers.threads.push(thread);

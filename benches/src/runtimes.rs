@@ -1,5 +1,4 @@
-//! What futures run on: this crate's pool and its peers, each with two threads, and each as its own documentation says
-//! that it is fastest.
+//! What futures run on: this crate's pool and its peers, each as its own documentation says that it is fastest.
 
 use crate::Failure;
 use crate::mailbox::Mailbox;
@@ -8,8 +7,6 @@ use concurrent_futures::ThreadPoolExecutor;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use tokio::runtime;
-
-pub(crate) const THREADS: usize = 2;
 
 /// A handle of a runtime; what it can do is what the lines need.
 pub(crate) trait Runtime: Clone + Send + 'static {
@@ -21,7 +18,7 @@ pub(crate) trait Runtime: Clone + Send + 'static {
     /// What keeps the threads, and ends them when it is dropped.
     type Threads: 'static;
 
-    fn start() -> Result<(Self, Self::Threads), Failure>;
+    fn start(threads: usize) -> Result<(Self, Self::Threads), Failure>;
 
     fn spawn<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> Self::Task<T>;
 
@@ -44,8 +41,8 @@ impl Runtime for Ours {
     /// The last handle ends them.
     type Threads = ();
 
-    fn start() -> Result<(Self, ()), Failure> {
-        Ok((Ours(ThreadPoolExecutor::new(THREADS)?), ()))
+    fn start(threads: usize) -> Result<(Self, ()), Failure> {
+        Ok((Ours(ThreadPoolExecutor::new(threads)?), ()))
     }
 
     fn spawn<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> Self::Task<T> {
@@ -75,8 +72,8 @@ impl Runtime for Tokio {
     type Task<T: Send + 'static> = tokio::task::JoinHandle<T>;
     type Threads = runtime::Runtime;
 
-    fn start() -> Result<(Self, runtime::Runtime), Failure> {
-        let runtime = runtime::Builder::new_multi_thread().worker_threads(THREADS).build()?;
+    fn start(threads: usize) -> Result<(Self, runtime::Runtime), Failure> {
+        let runtime = runtime::Builder::new_multi_thread().worker_threads(threads).build()?;
         Ok((Tokio(runtime.handle().clone()), runtime))
     }
 
@@ -107,9 +104,9 @@ impl Runtime for AsyncExecutor {
     type Task<T: Send + 'static> = async_executor::Task<T>;
     type Threads = Drivers;
 
-    fn start() -> Result<(Self, Drivers), Failure> {
+    fn start(threads: usize) -> Result<(Self, Drivers), Failure> {
         let executor: &'static StaticExecutor = async_executor::Executor::new().leak();
-        Ok((AsyncExecutor(executor), Drivers::start(executor)?))
+        Ok((AsyncExecutor(executor), Drivers::start(executor, threads)?))
     }
 
     fn spawn<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> Self::Task<T> {
@@ -140,7 +137,7 @@ struct Driver {
 }
 
 impl Drivers {
-    fn start(executor: &'static StaticExecutor) -> Result<Self, Failure> {
+    fn start(executor: &'static StaticExecutor, threads: usize) -> Result<Self, Failure> {
         let one = |number| {
             let stop = Arc::new(Mailbox::new());
             let stopped = Arc::clone(&stop);
@@ -150,7 +147,7 @@ impl Drivers {
             let thread = thread::Builder::new().name(format!("driver_{number}")).spawn(drive)?;
             Ok(Driver { stop, thread: Some(thread) })
         };
-        (0..THREADS).map(one).collect::<Result<_, _>>().map(|each| Drivers { _each: each })
+        (0..threads).map(one).collect::<Result<_, _>>().map(|each| Drivers { _each: each })
     }
 }
 

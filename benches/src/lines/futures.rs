@@ -3,10 +3,10 @@
 //! Every runtime does exactly the same: the work is written once, over [`Runtime`], whose implementations say how each
 //! is used. Handles are kept in a `Vec` and awaited in order, by the one thread or task that has spawned them.
 
-use super::{Entry, Scale};
+use super::{Entry, Scale, THREADS};
 use crate::Failure;
 use crate::mailbox::Mailbox;
-use crate::measure::{Contender, Line, Role};
+use crate::measure::{Amount, Contender, Goal, Line, Role};
 use crate::raw::Raw;
 use crate::runtimes::{AsyncExecutor, Ours, Runtime, Tokio};
 use std::hint::black_box;
@@ -23,30 +23,31 @@ pub(super) const ENTRIES: &[Entry] = &[
 const GOAL: f64 = 0.8;
 
 /// One line's work, for any runtime.
-trait Work: Copy + 'static {
+pub(super) trait Work: Copy + 'static {
+    fn amount(self) -> Amount;
+
     fn run<R: Runtime>(self, runtime: &R) -> u64;
 }
 
 /// A contender that has its threads for as long as the line is measured.
-fn contender<R: Runtime>(role: Role, work: impl Work) -> Result<Contender, Failure> {
-    let (runtime, threads) = R::start()?;
-    Ok(Contender::new(R::NAME, role, move || {
+pub(super) fn contender<R: Runtime>(role: Role, threads: usize, work: impl Work) -> Result<Contender, Failure> {
+    let (runtime, threads) = R::start(threads)?;
+    Ok(Contender::timed(R::NAME, role, work.amount(), move || {
         let _kept = &threads;
-        work.run(&runtime)
+        Ok(work.run(&runtime))
     }))
 }
 
 fn against_runtimes(work: impl Work) -> Result<Vec<Contender>, Failure> {
     Ok(vec![
-        contender::<Ours>(Role::Ours, work)?,
-        contender::<Tokio>(Role::Peer, work)?,
-        contender::<AsyncExecutor>(Role::Peer, work)?,
+        contender::<Ours>(Role::Ours, THREADS, work)?,
+        contender::<Tokio>(Role::Peer, THREADS, work)?,
+        contender::<AsyncExecutor>(Role::Peer, THREADS, work)?,
     ])
 }
 
-/// What the futures 0, 1, .. give together.
-fn sum_below(count: u64) -> u64 {
-    (0..count).sum()
+fn line(id: &'static str, title: String, contenders: Vec<Contender>) -> Line {
+    Line::of_times(id, title, vec![Goal::BestPeer(GOAL)], contenders)
 }
 
 async fn trivial(number: u64) -> u64 {
@@ -74,6 +75,10 @@ struct Outside {
 }
 
 impl Work for Outside {
+    fn amount(self) -> Amount {
+        Amount::numbers_below(self.count)
+    }
+
     fn run<R: Runtime>(self, runtime: &R) -> u64 {
         let tasks = spawn_trivial(runtime, self.count);
         runtime.block_on(sum_of::<R>(tasks))
@@ -84,19 +89,11 @@ fn spawned_outside(scale: Scale) -> Result<Line, Failure> {
     let work = Outside { count: scale.of(200_000) };
     let mut contenders = against_runtimes(work)?;
     // Its threads start and end within each round, because they cannot sleep; that adds less than one ns per item.
-    contenders.push(Contender::new(Raw::NAME, Role::Information, move || match Raw::start() {
-        Ok((raw, _threads)) => work.run(&raw),
-        // What was not computed is not what was expected.
-        Err(_) => 0,
+    contenders.push(Contender::timed(Raw::NAME, Role::Information, work.amount(), move || {
+        let (raw, _threads) = Raw::start(THREADS)?;
+        Ok(work.run(&raw))
     }));
-    Ok(Line {
-        id: "T4a",
-        title: "spawn trivial futures from outside, and await them".to_owned(),
-        goal: GOAL,
-        items: work.count,
-        expected: sum_below(work.count),
-        contenders,
-    })
+    Ok(line("T4a", "spawn trivial futures from outside, and await them".to_owned(), contenders))
 }
 
 // ---------------------------------------------------------------------------------------------- T4b
@@ -109,6 +106,11 @@ struct Yielding {
 }
 
 impl Work for Yielding {
+    fn amount(self) -> Amount {
+        let yields = self.tasks * self.times;
+        Amount { items: yields, expected: yields }
+    }
+
     fn run<R: Runtime>(self, runtime: &R) -> u64 {
         let yielder = || async move {
             let mut turns = 0;
@@ -125,14 +127,8 @@ impl Work for Yielding {
 
 fn yielding(scale: Scale) -> Result<Line, Failure> {
     let work = Yielding { tasks: 1_000, times: scale.of(200) };
-    Ok(Line {
-        id: "T4b",
-        title: format!("{} futures that yield {} times each", work.tasks, work.times),
-        goal: GOAL,
-        items: work.tasks * work.times,
-        expected: work.tasks * work.times,
-        contenders: against_runtimes(work)?,
-    })
+    let title = format!("{} futures that yield {} times each", work.tasks, work.times);
+    Ok(line("T4b", title, against_runtimes(work)?))
 }
 
 // ---------------------------------------------------------------------------------------------- T4c
@@ -154,6 +150,12 @@ async fn play(inbox: Arc<Mailbox>, outbox: Arc<Mailbox>, trips: u64) -> u64 {
 }
 
 impl Work for HandingOver {
+    /// The token counts the hands that it went through, and each future gives the last that it saw.
+    fn amount(self) -> Amount {
+        let hands = 2 * self.trips;
+        Amount { items: hands, expected: hands + (hands - 1) }
+    }
+
     fn run<R: Runtime>(self, runtime: &R) -> u64 {
         let (there, back) = (Arc::new(Mailbox::new()), Arc::new(Mailbox::new()));
         let one = runtime.spawn(play(Arc::clone(&back), Arc::clone(&there), self.trips));
@@ -165,27 +167,22 @@ impl Work for HandingOver {
 
 fn handing_over(scale: Scale) -> Result<Line, Failure> {
     let work = HandingOver { trips: scale.of(100_000) };
-    let hands = 2 * work.trips;
-    Ok(Line {
-        id: "T4c",
-        title: "two futures that hand a token to and fro".to_owned(),
-        goal: GOAL,
-        items: hands,
-        // The token counts the hands that it went through, and each future gives the last that it saw.
-        expected: hands + (hands - 1),
-        contenders: against_runtimes(work)?,
-    })
+    Ok(line("T4c", "two futures that hand a token to and fro".to_owned(), against_runtimes(work)?))
 }
 
 // ---------------------------------------------------------------------------------------------- T4d
 
 /// As T4a, by a future on one of the pool's threads.
 #[derive(Clone, Copy)]
-struct Inside {
-    count: u64,
+pub(super) struct Inside {
+    pub(super) count: u64,
 }
 
 impl Work for Inside {
+    fn amount(self) -> Amount {
+        Amount::numbers_below(self.count)
+    }
+
     fn run<R: Runtime>(self, runtime: &R) -> u64 {
         let inside = runtime.clone();
         let root = runtime.spawn(async move {
@@ -198,12 +195,6 @@ impl Work for Inside {
 
 fn spawned_inside(scale: Scale) -> Result<Line, Failure> {
     let work = Inside { count: scale.of(200_000) };
-    Ok(Line {
-        id: "T4d",
-        title: "spawn trivial futures from a future, and await them there".to_owned(),
-        goal: GOAL,
-        items: work.count,
-        expected: sum_below(work.count),
-        contenders: against_runtimes(work)?,
-    })
+    let title = "spawn trivial futures from a future, and await them there".to_owned();
+    Ok(line("T4d", title, against_runtimes(work)?))
 }

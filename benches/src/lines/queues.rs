@@ -6,7 +6,7 @@
 use super::{Entry, Scale};
 use crate::Failure;
 use crate::channels::{AsyncChannel, Channel, Crossbeam, Flume, Ours};
-use crate::measure::{Contender, Line, Role};
+use crate::measure::{Amount, Contender, Goal, Line, Role};
 use std::thread::{self, ScopedJoinHandle};
 
 pub(super) const ENTRIES: &[Entry] = &[
@@ -71,22 +71,18 @@ fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
 }
 
 fn contender<C: Channel>(role: Role, work: Work) -> Contender {
-    Contender::new(C::NAME, role, move || work.run::<C>())
+    let amount = Amount { items: work.producers * work.each, expected: work.producers * (0..work.each).sum::<u64>() };
+    Contender::timed(C::NAME, role, amount, move || Ok(work.run::<C>()))
 }
 
 fn line(id: &'static str, work: Work) -> Result<Line, Failure> {
     let room = work.bound.map_or_else(|| "no bound".to_owned(), |bound| format!("a bound of {bound}"));
-    Ok(Line {
-        id,
-        title: format!("items from {} to {} threads, {room}", work.producers, work.consumers),
-        goal: GOAL,
-        items: work.producers * work.each,
-        expected: work.producers * (0..work.each).sum::<u64>(),
-        contenders: vec![
-            contender::<Ours>(Role::Ours, work),
-            contender::<Crossbeam>(Role::Peer, work),
-            contender::<Flume>(Role::Peer, work),
-            contender::<AsyncChannel>(Role::Peer, work),
-        ],
-    })
+    let title = format!("items from {} to {} threads, {room}", work.producers, work.consumers);
+    let contenders = vec![
+        contender::<Ours>(Role::Ours, work),
+        contender::<Crossbeam>(Role::Peer, work),
+        contender::<Flume>(Role::Peer, work),
+        contender::<AsyncChannel>(Role::Peer, work),
+    ];
+    Ok(Line::of_times(id, title, vec![Goal::BestPeer(GOAL)], contenders))
 }

@@ -272,7 +272,9 @@ impl Drop for Note {
 #[derive(Default)]
 pub(super) struct MemberNotes {
     list: Option<Arc<Awaited>>,
-    notes: Vec<Option<Note>>,
+    /// Each with its cell, which it goes before: a wait that is forgotten leaves its notes for ever, and its members may
+    /// only have been borrowed.
+    notes: Vec<Option<(Note, CellRef)>>,
     /// Members that came since notes were taken.
     fresh: Vec<usize>,
 }
@@ -291,10 +293,7 @@ impl MemberNotes {
     }
 
     /// A waker is left for any of the members, of which there are so many places.
-    ///
-    /// # Safety
-    /// Each member's cell has a reference until it has left, or this is dropped.
-    pub(super) unsafe fn take<'t>(&mut self, places: usize, member: impl Fn(usize) -> Option<&'t Header>) {
+    pub(super) fn take<'t>(&mut self, places: usize, member: impl Fn(usize) -> Option<&'t Header>) {
         let Some(list) = current() else { return };
         if !self.list.as_ref().is_some_and(|before| Arc::ptr_eq(before, &list)) {
             self.notes.clear();
@@ -303,8 +302,10 @@ impl MemberNotes {
         }
         self.notes.resize_with(places, || None);
         for index in self.fresh.drain(..) {
-            // SAFETY: by the contract.
-            self.notes[index] = member(index).map(|task| unsafe { Arc::clone(&list).note(task, None) });
+            self.notes[index] = member(index).map(|task| {
+                // SAFETY: the reference beside the note goes after it.
+                (unsafe { Arc::clone(&list).note(task, None) }, CellRef::to(task))
+            });
         }
     }
 }

@@ -155,7 +155,7 @@ pub(crate) struct WaitSet<W: Waitable> {
     /// Linked into the members' lists, so they do not move. One for each place.
     #[expect(clippy::vec_box, reason = "other lists point to the nodes")]
     nodes: Vec<Box<SetNode>>,
-    /// Before the members, so that it is dropped before them.
+    /// Before the members, so that it is dropped before them, and never keeps a task longer than they do.
     noted: MemberNotes,
     members: Vec<Option<W>>,
     /// Places whose member was handed out.
@@ -305,9 +305,7 @@ impl<W: Waitable> WaitSet<W> {
     /// Leaves a waker for when `wanted` members that were not handed out have ended. `false`: they have.
     pub(crate) fn set_waker(&mut self, wanted: usize, waker: &Waker) -> bool {
         let member = |index: usize| self.members[index].as_ref().map(|member| member.target().0);
-        // SAFETY: a member is kept until it is handed out, before which its note is dropped, or until this is dropped,
-        // which its note goes before.
-        unsafe { self.noted.take(self.members.len(), member) };
+        self.noted.take(self.members.len(), member);
         // Cloning and dropping are foreign code, and so happen outside the lock.
         let waker = waker.clone();
         let mut state = self.told.state.lock();

@@ -1,13 +1,14 @@
 //! `block_on` in tasks of a pool that can add no thread: what it awaits is run in its own thread.
 
 use crate::support::watchdog;
-use crate::tools::{SEVEN, assert_works, builder, counted, pool, quiet, settle, strict, until_blocked};
+use crate::tools::{SEVEN, assert_works, builder, counted, poll_once, pool, quiet, settle, strict, until_blocked};
 use crate::torture::{Bell, Blast, LONG, Ledger};
-use concurrent_futures::{ReturnWhen, ThreadPoolExecutor, as_completed, task, wait_async};
+use concurrent_futures::{ReturnWhen, ThreadPoolExecutor, as_completed, promise, task, wait_async};
 use futures::StreamExt;
 use futures::channel::oneshot;
 use futures::future::join_all;
 use std::future::{Future, poll_fn};
+use std::hint::black_box;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
@@ -29,6 +30,30 @@ fn a_closure_and_a_future() {
         (closure, pool.block_on(pool.spawn(async { SEVEN })).unwrap())
     });
     assert_eq!(values, (SEVEN, SEVEN));
+}
+
+/// A wait that is forgotten is never told that what it was for is gone.
+#[test]
+fn a_wait_that_is_forgotten() {
+    let _watchdog = watchdog();
+    let value = in_the_only_worker(|pool| {
+        let (promise, future) = promise::<u32>();
+        // There before the other one's memory is given back, so that this is not given the same.
+        let closure = pool.submit(|| SEVEN);
+        pool.block_on(async {
+            let mut waiting = as_completed([&future], None).stream();
+            poll_once(&mut waiting.next()).await;
+            std::mem::forget(waiting);
+            drop((promise, future));
+            // Whoever still took what was there for a task would come to no good.
+            let others: Vec<_> = (1..64).map(|words| vec![usize::MAX; words]).collect();
+            // To be run here, for which the list of what is awaited is gone through.
+            let value = closure.await.unwrap();
+            drop(black_box(others));
+            value
+        })
+    });
+    assert_eq!(value, SEVEN);
 }
 
 /// It is polled here, and then waits for a closure that nobody else can run either.

@@ -8,6 +8,8 @@ use concurrent_futures::{
 use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::channel;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -161,6 +163,30 @@ fn a_result_that_was_taken_is_told_so_to_whoever_shares_the_future() {
     let error = future.shared().result(None).unwrap_err();
     assert!(error.is_result_taken());
     assert!(error.to_string().contains("as long as nobody has taken it"), "{error}");
+}
+
+/// Whether there is room for one more is asked at several depths of the same wait: between two answers that differ it
+/// must not go round for ever. The sizes are close together, and further apart than what one task takes.
+#[test]
+fn wherever_the_stack_ends_a_wait_is_refused() {
+    fn nest(pool: &ThreadPoolExecutor, is_refused: &Arc<AtomicBool>) {
+        if is_refused.load(Ordering::SeqCst) {
+            return;
+        }
+        let (same, seen) = (pool.clone(), Arc::clone(is_refused));
+        if let Err(error) = pool.spawn(async move { nest(&same, &seen) }).result(None) {
+            assert!(error.is_deadlock(), "{error}");
+            is_refused.store(true, Ordering::SeqCst);
+        }
+    }
+    let _watchdog = watchdog();
+    for size in (512 << 10..520 << 10).step_by(16) {
+        let pool = ThreadPoolExecutor::builder().max_workers(1).max_spares(0).stack_size(size).build().unwrap();
+        let is_refused = Arc::new(AtomicBool::new(false));
+        let (same, seen) = (pool.clone(), Arc::clone(&is_refused));
+        pool.submit(move || nest(&same, &seen)).result(None).unwrap();
+        assert!(is_refused.load(Ordering::SeqCst));
+    }
 }
 
 /// Each task waits for the next, and no thread may be added.

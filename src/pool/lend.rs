@@ -45,10 +45,13 @@ use std::sync::Arc;
 impl Place for Worker {
     fn before_wait(&self, pause: &Pause<'_>, parker: &Parker) -> Step {
         self.stop_searching();
+        // Asked once: a little deeper in the stack the answer may be another one, and who says that it could go on and
+        // then does not would come here again for ever.
+        let can_run = self.can_run();
         if let Need::Polled(awaited) = pause.need {
             // Its mail is for this thread alone, whoever else is up.
             let own = self.own();
-            if own.has_mail() && self.can_run() && awaited.wants_a_thread(&own.owner) {
+            if own.has_mail() && can_run && awaited.wants_a_thread(&own.owner) {
                 if awaited.can_be_relied_on() {
                     awaited.run_one(&own.owner, |begun| self.run_begun(begun));
                 }
@@ -57,7 +60,7 @@ impl Place for Worker {
         } else if pause.deadline.is_never() {
             // Nobody else may run this slot's mail, so it is run for a wait for any one of several too.
             let mail = |task: &Header| self.is_own_mail(task);
-            if self.run_awaited(pause.awaited, mail, usize::MAX) {
+            if can_run && self.run_awaited(pause.awaited, mail, usize::MAX) {
                 return Step::Again;
             }
             if matches!(pause.need, Need::All) {
@@ -68,12 +71,12 @@ impl Place for Worker {
                 }
                 // A thread whose place is lent already has none to run another task in.
                 let job = |task: &Header| self.is_own_pending(task) && !task.is_future();
-                if self.depth() == 0 && self.run_awaited(pause.awaited, job, usize::MAX) {
+                if can_run && self.depth() == 0 && self.run_awaited(pause.awaited, job, usize::MAX) {
                     return Step::Again;
                 }
             }
         }
-        self.lend(pause, parker)
+        self.lend(pause, parker, can_run)
     }
 
     fn after_wait(&self) {
@@ -113,7 +116,7 @@ impl Worker {
     fn run_awaited(&self, awaited: &[Member<'_>], which: impl Fn(&Header) -> bool, most: usize) -> bool {
         let mut ran = 0;
         for task in awaited {
-            if ran == most || !self.can_run() {
+            if ran == most {
                 break;
             }
             if !which(task) {
@@ -139,9 +142,9 @@ impl Worker {
     }
 
     /// Whether this thread, where no other is up, could do something about what it waits for.
-    fn could_help_itself(&self, pause: &Pause<'_>) -> bool {
-        pause.deadline.is_never()
-            && self.can_run()
+    fn could_help_itself(&self, pause: &Pause<'_>, can_run: bool) -> bool {
+        can_run
+            && pause.deadline.is_never()
             && match pause.need {
                 Need::All | Need::First => pause.awaited.iter().any(|task| self.is_own_pending(task)),
                 Need::Polled(awaited) => awaited.wants_a_thread(self.pool.owner()),
@@ -173,8 +176,8 @@ impl Worker {
         self.is_own(task) && task.snapshot().is_pending()
     }
 
-    fn lend(&self, pause: &Pause<'_>, parker: &Parker) -> Step {
-        let wait = self.describe(pause);
+    fn lend(&self, pause: &Pause<'_>, parker: &Parker, can_run: bool) -> Step {
+        let wait = self.describe(pause, can_run);
         // What this thread would have come to next is for whoever comes first.
         if let Some(task) = self.own().woken.take() {
             self.pool.injector.push(task);
@@ -207,7 +210,7 @@ impl Worker {
             };
             roster.decide_wait(self.number, decided);
             let none_is_up = work && self.pool.crew.load().active() == 0;
-            let could_help = none_is_up && self.could_help_itself(pause);
+            let could_help = none_is_up && self.could_help_itself(pause, can_run);
             if let Some(refusal) = refused {
                 if could_help {
                     // Others may end their waits by themselves, or wait for this very task.
@@ -242,7 +245,7 @@ impl Worker {
     }
 
     /// What the pool has to know of a wait, to tell whether anybody can still go on.
-    fn describe(&self, pause: &Pause<'_>) -> LentWait {
+    fn describe(&self, pause: &Pause<'_>, can_run: bool) -> LentWait {
         let own = |task: &&Member<'_>| self.is_own(task);
         let keep = |task: &Member<'_>| CellRef::to(task);
         match pause.need {
@@ -251,7 +254,7 @@ impl Worker {
             Need::First if pause.awaited.iter().all(|task| own(&task)) => {
                 LentWait::First(pause.awaited.iter().map(keep).collect())
             }
-            Need::Polled(awaited) => LentWait::Polling { awaited: Arc::clone(awaited), can_run: self.can_run() },
+            Need::Polled(awaited) => LentWait::Polling { awaited: Arc::clone(awaited), can_run },
             Need::Room(owner) if std::ptr::eq(owner, self.pool.owner()) => LentWait::Room,
             Need::First | Need::Room(_) | Need::Outside | Need::End(_) => LentWait::Free,
         }

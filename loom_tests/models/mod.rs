@@ -13,6 +13,7 @@ mod lifecycle;
 mod nested;
 mod pool;
 mod queue;
+mod remote;
 #[cfg(all(feature = "processes", target_os = "linux"))]
 mod ring;
 #[cfg(all(feature = "processes", target_os = "linux"))]

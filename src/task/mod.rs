@@ -90,6 +90,8 @@ pub(crate) use panic::{describe as panic_report, report as panic_error};
 pub(crate) use promise::{Standing, named_promise};
 pub(crate) use remote::{Packed, Remote, ticket};
 pub(crate) use residents::Residents;
+#[cfg(all(test, concurrent_futures_loom))]
+pub(crate) use run::withdraw;
 pub(crate) use run::{Anybody, Conclusion, Runner, cancel};
 #[cfg(all(test, concurrent_futures_loom))]
 pub(crate) use spawned::cell_for;

@@ -170,7 +170,7 @@ pub(super) fn fail_owned(task: CellRef, error: TaskError) {
 }
 
 /// Fails a task that nobody has begun, from outside of the executor that has it in its queue.
-pub(super) fn withdraw(task: CellRef, error: TaskError) {
+pub(crate) fn withdraw(task: CellRef, error: TaskError) {
     let Some(before) = task.life.begin_locked() else {
         remote::expire(&task);
         return;

@@ -26,6 +26,8 @@ const AHEAD: Duration = Duration::from_micros(200);
 const MOST_AHEAD: usize = 64;
 /// Who has been at one task for so long may be at it for much longer, and is given nothing to do after it.
 const STUCK: Duration = Duration::from_millis(1);
+/// When to look again for a task with a limit that has not been begun; not sooner, however short its limit is.
+const SOON: Duration = Duration::from_millis(1);
 /// Who waits for a task does not watch for it if there is more than this to be done before.
 const WATCHED: Duration = Duration::from_micros(20);
 
@@ -367,7 +369,8 @@ impl Worker {
             // It has not begun, and its time neither; or it has ended, which is met elsewhere.
             None => {
                 if let Some(first) = self.handed.front_mut() {
-                    first.since = now;
+                    let limit = first.parked.limit.unwrap_or_default();
+                    first.since = now + SOON.saturating_sub(limit);
                 }
             }
         }

@@ -200,7 +200,7 @@ fn bytes_that_nobody_wants_are_dropped_undecoded() {
     });
 }
 
-/// Would show a callback that is lent bytes, and a taker that moves the value away under it.
+/// Would show a callback that is lent bytes, and a value that is decoded for each.
 #[test]
 fn a_callback_and_a_taker_share_one_decoding() {
     bounded(2, || {

@@ -137,7 +137,7 @@ impl Account {
         let theirs = account.clone();
         let ending = thread::spawn(move || queue.end(&theirs.looks, &theirs.drops));
         f(future);
-        ending.join().unwrap();
+        assert!(ending.join().is_ok());
         assert_eq!(account.drops.count(), 1, "the bytes are dropped, and once");
         account
     }

@@ -1,0 +1,210 @@
+//! What comes back from a worker: results, in the ring or sent beside it, and its few words.
+
+use super::Worker;
+use crate::error::TaskError;
+use crate::memfd::{self, Sealed};
+use crate::process::launch::LastWords;
+use crate::process::pool::parked::Parked;
+use crate::process::post::Delivery;
+use crate::process::serve::ELAPSED;
+use crate::process::words::Word;
+use crate::ring::{Damage, TaskBytes, Ticket};
+use crate::wire::{Frames, beside_of, frames_of};
+use std::fmt;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
+
+/// The memory of a large result, but for how long the task took.
+struct BehindElapsed(Sealed);
+
+impl AsRef<[u8]> for BehindElapsed {
+    fn as_ref(&self) -> &[u8] {
+        split_elapsed(self.0.bytes()).1
+    }
+}
+
+/// The memory of a file of frames, as far as they are whole.
+struct WholeFrames(Sealed, usize);
+
+impl AsRef<[u8]> for WholeFrames {
+    fn as_ref(&self) -> &[u8] {
+        &self.0.bytes()[..self.1]
+    }
+}
+
+/// The first so many frames in a file that a worker has written, as far as they are whole: what it was just writing when
+/// it died is no result.
+fn frames_in(file: OwnedFd, count: usize) -> io::Result<Frames> {
+    // Another process may have a mapping by which it could write; then there has to be a copy.
+    if let Ok(sealed) = Sealed::close_off(file.try_clone()?) {
+        let Some((sealed, _)) = sealed else { return Ok(Frames::Here(Vec::new())) };
+        let length = frames_of(sealed.bytes(), count);
+        return Ok(Frames::Mapped(Box::new(WholeFrames(sealed, length))));
+    }
+    let mut bytes = memfd::read_scratch(&file)?;
+    bytes.truncate(frames_of(&bytes, count));
+    Ok(Frames::Here(bytes))
+}
+
+/// How long a task took, and what follows in its final result.
+fn split_elapsed(bytes: &[u8]) -> (Duration, &[u8]) {
+    let (elapsed, frame) = bytes.split_first_chunk::<ELAPSED>().unwrap_or((&[0; ELAPSED], &[]));
+    (Duration::from_nanos(u64::from_le_bytes(*elapsed)), frame)
+}
+
+fn lost(why: impl fmt::Display) -> TaskError {
+    TaskError::Codec(format!("its result was lost on the way: {why}").into())
+}
+
+impl Worker {
+    /// Takes what has ended.
+    pub(in crate::process) fn collect(&mut self, ended: &mut Vec<Parked>, now: Instant) {
+        if self.damage.is_some() {
+            return;
+        }
+        if let Err(damage) = self.try_collect(ended, now) {
+            self.is_damaged(damage);
+        }
+    }
+
+    /// # Errors
+    /// What came back cannot be believed: the worker has to go.
+    pub(super) fn try_collect(&mut self, ended: &mut Vec<Parked>, now: Instant) -> Result<(), Damage> {
+        let mut count = 0;
+        let mut took = Duration::ZERO;
+        while let Some(ticket) = self.sender.next_done()? {
+            let Some(mut handed) = self.handed.pop_front() else { break };
+            debug_assert_eq!(handed.ticket, ticket);
+            let elapsed = match self.take_results(&mut handed.parked, ticket) {
+                Ok(elapsed) => elapsed,
+                Err(damage) => {
+                    self.handed.push_front(handed);
+                    return Err(damage);
+                }
+            };
+            handed.parked.ran_for(elapsed);
+            took += elapsed;
+            count += 1;
+            ended.push(handed.parked);
+            if let Some(next) = self.handed.front_mut() {
+                next.since = now;
+            }
+        }
+        if count > 0 {
+            let last = took / count;
+            self.pace = Some(self.pace.map_or(last, |pace| (pace * 3 + last) / 4));
+            self.idle_since = now;
+        }
+        Ok(())
+    }
+
+    /// All that a task that has ended came to, and how long it took.
+    fn take_results(&mut self, parked: &mut Parked, ticket: Ticket) -> Result<Duration, Damage> {
+        self.take_items(parked, ticket)?;
+        let result = self.sender.take_result(ticket)?;
+        Ok(self.take_final(parked, result))
+    }
+
+    /// The results of items of a chunk that have ended.
+    pub(super) fn take_items(&mut self, parked: &mut Parked, ticket: Ticket) -> Result<(), Damage> {
+        if parked.items() == 1 {
+            return Ok(());
+        }
+        let (mut frames, mut items) = (Vec::new(), 0);
+        let mut spilled = (0, 0);
+        while let Some(item) = self.sender.take_item(ticket)? {
+            match item {
+                TaskBytes::Here(frame) => {
+                    frames.extend_from_slice(&frame);
+                    items += 1;
+                }
+                TaskBytes::Sent { serial, .. } => spilled = (serial, spilled.1 + 1),
+            }
+        }
+        if items > 0 {
+            self.sort_beside(parked, &frames);
+            parked.ended(items, Frames::Here(frames));
+        }
+        if let (serial @ 1.., count) = spilled {
+            match self.sent(serial).and_then(|file| frames_in(file, count).map_err(lost)) {
+                Ok(frames) => {
+                    self.sort_beside(parked, frames.bytes());
+                    parked.ended(count, frames);
+                }
+                Err(error) => parked.failed(count, error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The final result: how long it took, and for a plain task its frame.
+    fn take_final(&mut self, parked: &mut Parked, result: Option<TaskBytes>) -> Duration {
+        let taken = match result {
+            Some(TaskBytes::Here(bytes)) => {
+                let (elapsed, frame) = split_elapsed(&bytes);
+                Ok((elapsed, Frames::Here(frame.to_vec())))
+            }
+            Some(TaskBytes::Sent { serial, .. }) => self.sent(serial).and_then(|memory| {
+                let opened = Sealed::open_whole(memory).map_err(lost)?;
+                let (sealed, _) = opened.ok_or_else(|| lost("it is empty"))?;
+                Ok((split_elapsed(sealed.bytes()).0, Frames::Mapped(Box::new(BehindElapsed(sealed)))))
+            }),
+            None => Ok((Duration::ZERO, Frames::Here(Vec::new()))),
+        };
+        let (elapsed, ended) = match taken {
+            Ok((elapsed, frames)) => (elapsed, Ok(frames)),
+            Err(error) => (Duration::ZERO, Err(error)),
+        };
+        if parked.items() == 1 {
+            match ended {
+                Ok(frames) => {
+                    self.sort_beside(parked, frames.bytes());
+                    parked.ended(1, frames);
+                }
+                Err(error) => parked.failed(1, error),
+            }
+        }
+        elapsed
+    }
+
+    /// What was sent under a number is on the socket by now.
+    ///
+    /// # Errors
+    /// It was lost.
+    fn sent(&mut self, serial: u32) -> Result<OwnedFd, TaskError> {
+        self.listen();
+        let memory = self.post.take(serial).and_then(|mut memory| memory.pop());
+        memory.ok_or_else(|| lost("this process may not have more open files; raise `ulimit -n`"))
+    }
+
+    /// Gives a task the descriptors that its results speak of.
+    fn sort_beside(&mut self, parked: &mut Parked, frames: &[u8]) {
+        for serial in beside_of(frames) {
+            self.listen();
+            if let Some(descriptors) = self.post.take(serial) {
+                parked.came_beside(serial, descriptors);
+            }
+        }
+    }
+
+    /// Takes what is on the socket. `false`: nothing will come any more.
+    pub(in crate::process) fn listen(&mut self) -> bool {
+        while let Ok(delivery) = self.post.receive(&*self.socket, false) {
+            match delivery {
+                Delivery::Sorted => {}
+                Delivery::Other(message) => match Word::read(&message) {
+                    Some(Word::Ready) => {
+                        self.is_ready = true;
+                        self.idle_since = Instant::now();
+                    }
+                    Some(Word::Unfit(why)) => self.last_message = Some(why),
+                    None => self.last_words = LastWords::read(&message).unwrap_or(self.last_words),
+                },
+                Delivery::Nothing => break,
+                Delivery::Over => return false,
+            }
+        }
+        true
+    }
+}

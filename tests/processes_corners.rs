@@ -317,3 +317,15 @@ fn a_task_in_the_queue_does_not_say_that_it_runs() {
     assert_eq!(queued.result(LONG).unwrap(), 3);
     let _: Result<_, TaskError> = long.result(LONG);
 }
+
+#[test]
+fn workers_are_not_started_for_what_others_have_done_meanwhile() {
+    let _watchdog = support::watchdog();
+    let pool = pool(100);
+    let all: Vec<_> = (0..100).map(|n| pool.submit(call!(double(n)))).collect();
+    for (n, one) in all.into_iter().enumerate() {
+        assert_eq!(one.result(LONG).unwrap(), 2 * n as u64);
+    }
+    let started = pool.workers().len();
+    assert!(started < 60, "{started} workers were started for what takes a few milliseconds in all");
+}

@@ -66,11 +66,11 @@ impl Supervisor {
                 pool.supervision_ended();
                 return;
             }
-            match missing {
-                // One at a time: what others have done meanwhile does not wait until all are started.
-                Some(slot) => self.bear(slot),
-                None => self.sleep(now),
+            // One at a time: what others have done meanwhile does not wait until all are started.
+            if let Some(slot) = missing {
+                self.bear(slot);
             }
+            self.sleep(now, missing.is_some());
         }
     }
 
@@ -189,11 +189,11 @@ impl Supervisor {
     // ------------------------------------------------------------------------------------------ sleeping
 
     /// `looked`: the time by which this turn has gone. What was due then has been seen to, and what has become due since
-    /// has not.
-    fn sleep(&mut self, looked: Instant) {
+    /// has not. `busy`: there is more to do, and this only looks who has something to say.
+    fn sleep(&mut self, looked: Instant, busy: bool) {
         let mut alarms: Vec<Instant> = Vec::new();
         let mut roster = self.pool.roster.lock();
-        let mut may_sleep = true;
+        let mut may_sleep = !busy;
         let waits = roster.has_queued();
         let lacks_workers = waits || roster.workers().any(|worker| worker.movable() > 0);
         alarms.extend(roster.kill_at.filter(|_| !roster.kills));

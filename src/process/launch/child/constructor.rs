@@ -12,18 +12,18 @@ use crate::process::sys::descriptors;
 use crate::process::sys::objects::{self, Object};
 use crate::process::sys::signals::leave;
 use crate::sync::{AtomicBool, Mutex, Ordering, contain};
-#[cfg(target_env = "gnu")]
+#[cfg(all(target_env = "gnu", not(miri)))]
 use libc::{c_char, c_int};
 
-/// What a constructor gets of the C library: the arguments of `main` from glibc, nothing from others.
-#[cfg(target_env = "gnu")]
+/// What a constructor gets of the C library: the arguments of `main` from glibc, nothing from others, nor from Miri.
+#[cfg(all(target_env = "gnu", not(miri)))]
 type Arguments = (c_int, *const *const c_char, *const *const c_char);
-#[cfg(not(target_env = "gnu"))]
+#[cfg(any(not(target_env = "gnu"), miri))]
 type Arguments = ();
 
-#[cfg(target_env = "gnu")]
+#[cfg(all(target_env = "gnu", not(miri)))]
 type Constructor = extern "C" fn(c_int, *const *const c_char, *const *const c_char);
-#[cfg(not(target_env = "gnu"))]
+#[cfg(any(not(target_env = "gnu"), miri))]
 type Constructor = extern "C" fn();
 
 /// In the table of the constructors. Its address also tells this copy of the crate from others.
@@ -41,12 +41,12 @@ static CALLING_LATER: AtomicBool = AtomicBool::new(false);
 /// A worker that waits for `init`.
 static PENDING: Mutex<Option<Newcomer>> = Mutex::new(None);
 
-#[cfg(target_env = "gnu")]
+#[cfg(all(target_env = "gnu", not(miri)))]
 extern "C" fn constructor(count: c_int, arguments: *const *const c_char, environment: *const *const c_char) {
     construct((count, arguments, environment));
 }
 
-#[cfg(not(target_env = "gnu"))]
+#[cfg(any(not(target_env = "gnu"), miri))]
 extern "C" fn constructor() {
     construct(());
 }
@@ -107,9 +107,9 @@ fn call(constructor: usize, arguments: Arguments) {
     // SAFETY: it is from the program's own table of constructors, which the loader filled in; the loader would call it
     // just so, once, and does not get there any more.
     let constructor = unsafe { std::mem::transmute::<usize, Constructor>(constructor) };
-    #[cfg(target_env = "gnu")]
+    #[cfg(all(target_env = "gnu", not(miri)))]
     constructor(arguments.0, arguments.1, arguments.2);
-    #[cfg(not(target_env = "gnu"))]
+    #[cfg(any(not(target_env = "gnu"), miri))]
     {
         let () = arguments;
         constructor();

@@ -3,6 +3,7 @@
 
 use super::roster::Roster;
 use super::shared::Pool;
+use super::worker::is_worker_of;
 use crate::error::TaskError;
 use crate::state::{Roll, Stop};
 use crate::sync::{Deadline, JoinHandle, Parker, Unparker, spin_hint};
@@ -13,6 +14,9 @@ use std::time::Duration;
 /// A thread's last moments are short, unless it has slow destructors of thread-locals; how often to look, then.
 const SPINS_FOR_EXIT: u32 = 32;
 const LOOK_FOR_EXIT: Duration = Duration::from_millis(1);
+/// Whoever searches in a closed pool has soon found something, or leaves; tasks that keep making others could have
+/// somebody search at each look.
+const LOOKS_FOR_SEARCHERS: u32 = 50;
 
 /// Who waits for the end without a thread of theirs, and what is to be told then.
 #[derive(Default)]
@@ -227,12 +231,21 @@ impl Pool {
 
     /// What has not ended: queued and running.
     pub(crate) fn unfinished(&self) -> usize {
-        let stats = self.stats();
-        let roster = self.lock();
-        let roll = self.crew.load();
-        // A thread that has found a task is no searcher any more, and is one again only when the task's end is near.
-        let busy = roll.threads().saturating_sub(roll.sleeping() + roll.searching() + roster.leaving);
-        drop(roster);
-        stats.queued + busy + stats.suspended
+        let mut looks = if is_worker_of(self) { 1 } else { LOOKS_FOR_SEARCHERS };
+        loop {
+            // A task in the hand of a searcher is in no queue any more, and not yet said to run.
+            let certain = self.crew.load().searching() == 0;
+            let stats = self.stats();
+            let roster = self.lock();
+            let roll = self.crew.load();
+            // A thread that has found a task is no searcher any more, and is one again only when the task's end is near.
+            let busy = roll.threads().saturating_sub(roll.sleeping() + roll.searching() + roster.leaving);
+            drop(roster);
+            looks -= 1;
+            if certain || looks == 0 {
+                return stats.queued + busy + stats.suspended;
+            }
+            Parker::new().park_until(Deadline::after(Some(LOOK_FOR_EXIT)));
+        }
     }
 }

@@ -1,8 +1,7 @@
-//! Values to bytes and back, with serde and postcard. What a caller's `Serialize` or `Deserialize` does, a panic
-//! included, ends here as an error.
+//! Values to bytes and back. What a caller's `Serialize` or `Deserialize` does, a panic included, ends here as an error.
 
+use super::format::{Reader, Writer};
 use crate::sync::contain;
-use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -35,31 +34,10 @@ impl CodecError {
     }
 }
 
-/// Writes to the end of a buffer that has something in it already.
-struct Append<'a>(&'a mut Vec<u8>);
-
-impl Flavor for Append<'_> {
-    type Output = ();
-
-    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
-        self.0.push(byte);
-        Ok(())
-    }
-
-    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn finalize(self) -> postcard::Result<()> {
-        Ok(())
-    }
-}
-
 /// Appends a value's bytes; an error leaves the buffer as it was.
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
     let before = out.len();
-    let encoded = contain(|| postcard::serialize_with_flavor(value, Append(out)));
+    let encoded = contain(|| value.serialize(&mut Writer::new(out)));
     let error = match encoded {
         Ok(Ok(())) => return Ok(()),
         Ok(Err(error)) => CodecError::of::<&T>("encoded", &error),
@@ -71,12 +49,13 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Res
 
 /// The value that all of these bytes are.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
-    let decoded = contain(|| postcard::take_from_bytes::<T>(bytes));
+    let mut reader = Reader::new(bytes);
+    let decoded = contain(|| T::deserialize(&mut reader));
     match decoded {
-        Ok(Ok((value, []))) => Ok(value),
-        Ok(Ok((value, rest))) => {
+        Ok(Ok(value)) if reader.left() == 0 => Ok(value),
+        Ok(Ok(value)) => {
             crate::sync::drop_contained(value);
-            Err(CodecError::of::<T>("decoded", &format_args!("{} bytes are left over", rest.len())))
+            Err(CodecError::of::<T>("decoded", &format_args!("{} bytes are left over", reader.left())))
         }
         Ok(Err(error)) => Err(CodecError::of::<T>("decoded", &error)),
         Err(panic) => Err(CodecError::of::<T>("decoded", &format_args!("its Deserialize panicked: {}", panic.text()))),

@@ -9,6 +9,7 @@ pub(crate) mod attachments;
 mod call;
 mod codec;
 mod entry;
+mod format;
 mod frames;
 #[cfg(all(feature = "conformance", feature = "processes", target_os = "linux", not(concurrent_futures_loom)))]
 pub(crate) mod fuzz;

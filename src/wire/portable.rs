@@ -11,6 +11,11 @@ use std::fmt;
 /// A value that can cross to another process: serde's two traits, owned, and `Send`.
 ///
 /// Implemented for everything that fits. (serde writes a `PathBuf` only if it is UTF-8; an `OsString` always travels.)
+/// An error of its `Serialize` or `Deserialize` is a [`TaskError::Codec`](crate::TaskError::Codec) with its words.
+///
+/// What travels are the fields in their order, without names. So types that look at the data to know what it is
+/// (`#[serde(untagged)]`, `tag`, `flatten`, a JSON value) cannot travel, nor can fields that `skip_serializing_if` leaves
+/// out; both are errors that say so.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot cross a process boundary",
     label = "not Serialize + DeserializeOwned + Send + 'static",

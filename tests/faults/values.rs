@@ -22,13 +22,13 @@ use Side::{Parent, Worker};
 
 pub(crate) const VALUES: &[Fault] = &[
     // On the way there.
-    Fault("an argument whose Serialize errs", Says::Codec("Trap"), |pool, with| {
+    Fault("an argument whose Serialize errs", Says::Codec("a trap will not be written"), |pool, with| {
         argument(pool, with, Encode, Parent, Errs)
     }),
     Fault("an argument whose Serialize panics", Says::Codec("a trap goes off"), |pool, with| {
         argument(pool, with, Encode, Parent, Panic)
     }),
-    Fault("an argument whose Deserialize errs", Says::Codec("Trap"), |pool, with| {
+    Fault("an argument whose Deserialize errs", Says::Codec("a trap will not be read"), |pool, with| {
         argument(pool, with, Decode, Worker, Errs)
     }),
     Fault("an argument whose Deserialize panics", Says::Codec("a trap goes off"), |pool, with| {
@@ -51,7 +51,9 @@ pub(crate) const VALUES: &[Fault] = &[
         argument(pool, with, Dropped, Worker, Segfault)
     }),
     // On the way back.
-    Fault("a result whose Serialize errs", Says::Codec("Trap"), |pool, with| result(pool, with, Encode, Worker, Errs)),
+    Fault("a result whose Serialize errs", Says::Codec("a trap will not be written"), |pool, with| {
+        result(pool, with, Encode, Worker, Errs)
+    }),
     Fault("a result whose Serialize panics", Says::Codec("a trap goes off"), |pool, with| {
         result(pool, with, Encode, Worker, Panic)
     }),
@@ -70,7 +72,7 @@ pub(crate) const VALUES: &[Fault] = &[
     Fault("a result whose Drop aborts in the worker", Says::Signal(SIGABRT), |pool, with| {
         result(pool, with, Dropped, Worker, Abort)
     }),
-    Fault("a result whose Deserialize errs", Says::Codec("Trap"), |pool, with| {
+    Fault("a result whose Deserialize errs", Says::Codec("a trap will not be read"), |pool, with| {
         result(pool, with, Decode, Parent, Errs)
     }),
     Fault("a result whose Deserialize panics", Says::Codec("a trap goes off"), |pool, with| {

@@ -219,30 +219,31 @@ impl<'de> Deserialize<'de> for Fickle {
 const FICKLE: [(Fickle, &str); 4] = [
     (Fickle::StaysHere, "it stays here"),
     (Fickle::PanicsHere, "a panic on the way out"),
-    (Fickle::NeverArrives, "postcard"),
+    (Fickle::NeverArrives, "it never arrives"),
     (Fickle::PanicsThere, "a panic on the way in"),
 ];
 
 #[track_caller]
-fn assert_codec(error: &TaskError) {
-    assert!(error.is_codec() && error.to_string().contains("Fickle"), "{error}");
+fn assert_codec(error: &TaskError, why: &str) {
+    let said = error.to_string();
+    assert!(error.is_codec() && said.contains("Fickle") && said.contains(why), "{said}");
 }
 
 #[test]
 fn arguments_and_results_that_cannot_travel_are_errors_of_their_task() {
     let engine = Loopback::new();
-    for (fickle, _) in FICKLE {
-        assert_codec(&any(&engine).submit(call!((|_: Fickle| 1_u8)(fickle))).result(None).unwrap_err());
+    for (fickle, why) in FICKLE {
+        assert_codec(&any(&engine).submit(call!((|_: Fickle| 1_u8)(fickle))).result(None).unwrap_err(), why);
         let number = fickle as u8;
         let made = any(&engine).submit(task!([number] => FICKLE[usize::from(number) - 1].0));
         assert!(made.done());
-        assert_codec(&made.exception(Duration::ZERO).unwrap().unwrap());
-        assert_codec(&made.result(None).unwrap_err());
+        assert_codec(&made.exception(Duration::ZERO).unwrap().unwrap(), why);
+        assert_codec(&made.result(None).unwrap_err(), why);
         // Of a chunk they are errors of their items.
         let mixed: Vec<_> =
             any(&engine).map(|it: Fickle| it, [Fickle::Fine, fickle, Fickle::Fine]).chunksize(3).collect();
         assert_eq!(mixed.len(), 3);
-        assert_codec(mixed[1].as_ref().unwrap_err());
+        assert_codec(mixed[1].as_ref().unwrap_err(), why);
         assert!(mixed[0].is_ok() && mixed[2].is_ok(), "{mixed:?}");
     }
     let fine = any(&engine).submit(task!([] => Fickle::Fine));
@@ -262,9 +263,9 @@ fn an_outcome_in_bytes_is_like_any_other() {
         (shared.result(None).unwrap(), shared.clone().result(None).unwrap()),
         (&"good".to_owned(), &"good".to_owned())
     );
-    assert_codec(&bad().shared().result(None).unwrap_err());
+    assert_codec(&bad().shared().result(None).unwrap_err(), "it never arrives");
     assert_eq!(futures::executor::block_on(good()).unwrap(), "good");
-    assert_codec(&futures::executor::block_on(bad().shared()).unwrap_err());
+    assert_codec(&futures::executor::block_on(bad().shared()).unwrap_err(), "it never arrives");
     let seen = Arc::new(Mutex::new(Vec::new()));
     for future in [good(), good()] {
         let seen = Arc::clone(&seen);
@@ -273,8 +274,8 @@ fn an_outcome_in_bytes_is_like_any_other() {
     }
     assert_eq!(*seen.lock().unwrap(), ["good", "good"]);
     let failing = bad();
-    failing.add_done_callback(|outcome| assert_codec(outcome.unwrap_err()));
-    assert_codec(&failing.result(None).unwrap_err());
+    failing.add_done_callback(|outcome| assert_codec(outcome.unwrap_err(), "it never arrives"));
+    assert_codec(&failing.result(None).unwrap_err(), "it never arrives");
     let fallible: Future<u32> =
         any(&engine).submit(task!([] => "x".parse::<u32>().map_err(crate::PortableError::from))).fallible();
     assert!(fallible.result(None).unwrap_err().is_failed());

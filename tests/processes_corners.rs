@@ -288,6 +288,36 @@ fn a_worker_that_has_written_over_the_ring_is_ended() {
     assert_eq!(pool.submit(call!(double(5))).result(LONG).unwrap(), 10);
 }
 
+/// One message takes 253 descriptors, and one of them may be for the bytes.
+#[test]
+fn more_shared_memory_than_one_message_takes_goes_there_and_back() {
+    fn sum(slices: Vec<SharedSlice<u64>>, padding: Vec<u8>) -> (u64, Vec<SharedSlice<u64>>, Vec<u8>) {
+        (slices.iter().map(|slice| slice[0]).sum(), slices, padding)
+    }
+    let _watchdog = support::watchdog();
+    let pool = pool(1);
+    for (count, padding) in [(252, 0), (252, 40_000), (253, 0), (253, 40_000), (254, 0), (400, 40_000)] {
+        let slices: Vec<_> = (0..count).map(|n| SharedSlice::copy_from(&[n]).unwrap()).collect();
+        let (total, back, rest) = pool.submit(call!(sum(slices.clone(), vec![7_u8; padding]))).result(LONG).unwrap();
+        assert_eq!((total, rest.len()), (count * (count - 1) / 2, padding));
+        assert_eq!(back, slices);
+    }
+}
+
+#[test]
+fn a_chunk_of_items_in_shared_memory_may_have_any_length() {
+    let _watchdog = support::watchdog();
+    let pool = pool(2);
+    for chunk in [300, 260, 0] {
+        let items = (0..300_u64).map(|n| SharedSlice::copy_from(&[n, n * n]).unwrap());
+        let results: Vec<_> = pool.map(|slice: SharedSlice<u64>| slice[1] - slice[0], items).chunksize(chunk).collect();
+        assert_eq!(results.len(), 300);
+        for (n, result) in (0_u64..).zip(results) {
+            assert_eq!(result.unwrap(), n * n - n);
+        }
+    }
+}
+
 #[test]
 fn what_no_environment_can_hold_is_refused_at_once() {
     let refused = |name: &str, value: &str| {

@@ -81,13 +81,16 @@ pub fn words(input: &[u8]) -> bool {
     orders.is_ok() || Word::read(&bytes).is_some()
 }
 
+/// More descriptors than one message takes.
+const BUNDLED: usize = socket::MOST_DESCRIPTORS + 2;
+
 /// Messages on the control socket of a worker that has started, with descriptors and without.
 pub fn mail(input: &[u8]) -> bool {
     let Ok((here, there)) = socket::pair() else { return false };
     let mut script = Script::new(input);
     let (mut pigeonholes, mut sorted, mut promised) = (Pigeonholes::default(), 0, Vec::new());
     while !script.is_over() {
-        let descriptors = vec![here.as_fd(); script.byte() % 4];
+        let descriptors = vec![here.as_fd(); [0, 1, 2, 3, 0, 1, 2, BUNDLED][script.byte() % 8]];
         let sent = if script.byte() % 2 == 0 {
             let serial = script.number(4) as u32;
             promised.push(serial);
@@ -111,7 +114,7 @@ pub fn mail(input: &[u8]) -> bool {
     promised.dedup();
     for serial in promised {
         let kept: Option<Vec<OwnedFd>> = pigeonholes.take(serial);
-        assert!(kept.is_some_and(|kept| kept.len() < 4) && pigeonholes.take(serial).is_none());
+        assert!(kept.is_some_and(|kept| kept.len() < 4 || kept.len() == BUNDLED) && pigeonholes.take(serial).is_none());
     }
     sorted > 0
 }

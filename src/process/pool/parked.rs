@@ -4,7 +4,6 @@ use crate::error::TaskError;
 use crate::memfd::Sealed;
 use crate::process::code::CodeTable;
 use crate::process::envelope;
-use crate::process::sys::socket::MOST_DESCRIPTORS;
 use crate::task::{Packed, Runner};
 use crate::wire::{Encoded, Frames, Parcel, Segment};
 use std::collections::HashMap;
@@ -12,9 +11,6 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
-
-/// One message takes as many descriptors, and one of them may be for the bytes.
-const MOST_BESIDE: usize = MOST_DESCRIPTORS - 1;
 
 /// See the [module](self). The parent's own record is the truth about a task, whatever stands in the ring.
 pub(in crate::process) struct Parked {
@@ -54,11 +50,6 @@ impl Parked {
     ) -> Result<Self, (Packed, TaskError)> {
         let name = packed.name().map(str::to_owned);
         let (limit, retries) = (packed.run_limit(), packed.retries());
-        if beside.len() > MOST_BESIDE {
-            let count = beside.len();
-            let why = format!("its arguments are in {count} pieces of shared memory: a task can carry {MOST_BESIDE}");
-            return Err((packed, TaskError::Codec(why.into())));
-        }
         match envelope::seal(&parcel, name.as_deref(), code) {
             Ok(bytes) => Ok(Parked {
                 packed,

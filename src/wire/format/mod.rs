@@ -30,14 +30,14 @@ mod tests {
 
     fn written<T: Serialize>(value: &T) -> Vec<u8> {
         let mut bytes = Vec::new();
-        encode(value, &mut bytes).unwrap();
+        assert!(encode(value, &mut bytes).is_ok());
         bytes
     }
 
     #[track_caller]
     fn travels<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: T) {
         let bytes = written(&value);
-        assert_eq!(decode::<T>(&bytes).unwrap(), value);
+        assert_eq!(decode::<T>(&bytes).ok().as_ref(), Some(&value));
         // Whatever is missing at the end, something is.
         for end in (0..bytes.len()).rev().take(1000) {
             assert!(decode::<T>(&bytes[..end]).is_err(), "{value:?} is read from {end} of {} bytes", bytes.len());

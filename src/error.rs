@@ -238,7 +238,8 @@ pub struct DeathReport {
     pub task: Option<String>,
     /// The worker's slot.
     pub slot: usize,
-    /// The last that it wrote to its standard error.
+    /// The last that it wrote to its standard error, some 4 KiB. Where the backtrace of a panic is longer than that, the
+    /// first of these are how the panic began.
     pub stderr_tail: String,
 }
 

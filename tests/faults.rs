@@ -13,6 +13,8 @@ mod support;
 mod chunks;
 #[path = "faults/deaths.rs"]
 mod deaths;
+#[path = "faults/handing.rs"]
+mod handing;
 #[path = "faults/hosts.rs"]
 mod hosts;
 #[path = "faults/killed.rs"]

@@ -74,13 +74,18 @@ impl Queue {
     fn take_for(&self, task: Task, engine: Weak<dyn Remote>) {
         let Some((packed, _)) = task.begin().and_then(|begun| Packed::new(begun, engine, &NoCode)) else { return };
         let mut queue = self.0.lock();
-        let in_time = packed.set_ticket(1);
-        if in_time {
-            *queue = Some(packed);
-        } else {
-            drop(queue);
-            packed.fail(TaskError::DeadlineExceeded, &Anybody);
+        match packed.set_ticket(1) {
+            Ok(()) => *queue = Some(packed),
+            Err(fate) => {
+                drop(queue);
+                packed.meet(fate, &Anybody);
+            }
         }
+    }
+
+    fn take_out(&self, task: &Header) -> Option<Packed> {
+        let mut queue = self.0.lock();
+        if ticket(task) == 1 { queue.take() } else { None }
     }
 
     fn end(&self, looks: &Arc<AtomicUsize>, drops: &Drops) {
@@ -92,15 +97,17 @@ impl Queue {
 }
 
 impl Remote for Queue {
-    fn cancel(&self, _: &Header) -> Option<bool> {
-        Some(false)
+    fn cancel(&self, task: &Header) -> Option<bool> {
+        let taken = self.take_out(task);
+        let is_taken = taken.is_some();
+        if let Some(packed) = taken {
+            packed.cancel(&Anybody);
+        }
+        Some(is_taken)
     }
 
     fn expire(&self, task: &Header) {
-        let mut queue = self.0.lock();
-        let taken = if ticket(task) == 1 { queue.take() } else { None };
-        drop(queue);
-        if let Some(packed) = taken {
+        if let Some(packed) = self.take_out(task) {
             packed.fail(TaskError::DeadlineExceeded, &Anybody);
         }
     }
@@ -109,8 +116,10 @@ impl Remote for Queue {
         false
     }
 
-    fn watch(&self, _: &Header) -> Result<(), TaskError> {
-        Ok(())
+    fn watch(&self, _: &Header) {}
+
+    fn lost(&self) -> Option<TaskError> {
+        None
     }
 
     fn request_cancel(&self, _: &Header) {}
@@ -229,5 +238,48 @@ fn a_limit_that_passes_while_a_task_is_packed_ends_it() {
         queue.take_for(task, engine);
         alarm.join().unwrap();
         assert!(matches!(future.try_result(), Some(Err(TaskError::DeadlineExceeded))));
+    });
+}
+
+/// Would show a cancel while a task is being packed that is promised, and not kept; or one that is refused, though nobody
+/// has run it.
+#[test]
+fn a_cancel_while_a_task_is_packed_is_kept() {
+    exhaustively(|| {
+        let (task, future) = make_portable(Seven, None);
+        let queue = Arc::new(Queue::default());
+        let engine: Weak<dyn Remote> = Arc::<Queue>::downgrade(&queue);
+        let future = Arc::new(future);
+        let theirs = Arc::clone(&future);
+        let canceller = thread::spawn(move || theirs.cancel());
+        queue.take_for(task, engine);
+        let cancelled = canceller.join().unwrap();
+        // Before its engine could be seen it counts as running.
+        assert!(cancelled || future.try_result().is_none());
+        assert!(!cancelled || matches!(future.try_result(), Some(Err(TaskError::Cancelled))));
+        drop(queue.0.lock().take());
+    });
+}
+
+/// Would show a task that meets two fates, or none (an engine that can be seen before the task is begun).
+#[test]
+fn one_of_two_fates_is_met() {
+    bounded(2, || {
+        let (task, future) = make_portable(Seven, None);
+        let queue = Arc::new(Queue::default());
+        let engine: Weak<dyn Remote> = Arc::<Queue>::downgrade(&queue);
+        let late = CellRef::to(task.header());
+        let alarm = thread::spawn(move || withdraw(late, TaskError::DeadlineExceeded));
+        let future = Arc::new(future);
+        let theirs = Arc::clone(&future);
+        let canceller = thread::spawn(move || theirs.cancel());
+        queue.take_for(task, engine);
+        alarm.join().unwrap();
+        let cancelled = canceller.join().unwrap();
+        match future.try_result() {
+            Some(Err(TaskError::Cancelled)) => assert!(cancelled),
+            Some(Err(TaskError::DeadlineExceeded)) => assert!(!cancelled),
+            other => panic!("{other:?}"),
+        }
     });
 }

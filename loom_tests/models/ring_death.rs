@@ -13,6 +13,7 @@ use loom::thread;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// What unwinds out of a worker that is stopped.
 struct Killed;
@@ -58,6 +59,10 @@ impl Medium for Mortal {
 
     fn wake_parent(&self) {
         self.step().wake_parent();
+    }
+
+    fn now(&self) -> u64 {
+        self.heap.now()
     }
 }
 
@@ -214,6 +219,37 @@ fn items_against_death() {
             taken += 1;
         }
         assert_eq!(taken, progress.ended as usize);
+        survived
+    });
+}
+
+/// Would show: the time at which another task was begun, in an earlier lap (a report that is reset after the begin, or
+/// without the time).
+#[test]
+fn the_time_of_a_begin_against_death() {
+    after_every_step(|steps| {
+        let (mut sender, receiver, mortal) = used_ring();
+        let runs = Runs::new();
+        let heap = Arc::clone(&mortal.heap);
+        let before = heap.now();
+        let ticket = publish(&mut sender, 2);
+        sender.close();
+        let counted = runs.clone();
+        let worker = worker(receiver, &mortal, steps, move |receiver| {
+            serve(receiver, |running, bytes| counted.run(running, bytes));
+        });
+        let bound = move |heap: &Arc<Heap>| Duration::from_nanos(heap.now() - before);
+        let theirs = Arc::clone(&heap);
+        let (early, survived, mut sender) = beside(worker, sender, move |sender| {
+            let bound = bound(&theirs);
+            // Both sides may look at the clock meanwhile.
+            sender.age(ticket).unwrap().map(|age| (age, bound + Duration::from_nanos(2)))
+        });
+        assert!(early.is_none_or(|(age, bound)| age <= bound), "{early:?}");
+        let bound = bound(&heap);
+        let late = sender.age(ticket).unwrap();
+        assert!(late.is_none_or(|age| age <= bound), "{late:?}, {bound:?}");
+        assert!(runs.count(2) == 0 || late.is_some());
         survived
     });
 }

@@ -74,7 +74,8 @@ impl Shutdown {
     }
 }
 
-/// What a shutdown came to.
+/// What a shutdown came to. All counts are of one moment, its return. What was cancelled by who holds its future, or never
+/// begun because its time in the queue was over, is in none of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {

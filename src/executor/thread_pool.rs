@@ -181,7 +181,8 @@ impl<S: 'static> ThreadPoolExecutor<S> {
     /// for may come from anywhere: part of a circle, it sleeps for ever.
     ///
     /// # Panics
-    /// If the future does.
+    /// If the future does. If the future has to wait, and this is a done callback of a process pool for which the system
+    /// gives no thread, so that the one thread of that pool calls it without which nothing goes on there.
     ///
     /// # Examples
     /// ```

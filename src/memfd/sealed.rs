@@ -71,13 +71,15 @@ pub(crate) struct Sealed {
 }
 
 impl Sealed {
-    /// A copy of the bytes; `None` if there are none.
-    pub(crate) fn copy_of(bytes: &[u8]) -> io::Result<Option<Self>> {
-        if bytes.is_empty() {
+    /// A copy of the bytes, piece after piece; `None` if there are none.
+    pub(crate) fn copy_of(pieces: &[&[u8]]) -> io::Result<Option<Self>> {
+        if pieces.iter().all(|piece| piece.is_empty()) {
             return Ok(None);
         }
         let mut made = Unsealed::empty()?;
-        made.write_all(bytes)?;
+        for piece in pieces {
+            made.write_all(piece)?;
+        }
         made.map_and_seal().map(Some)
     }
 

@@ -13,10 +13,13 @@ pub(in crate::process) struct Envelope<'a> {
 /// Stands for a task without a name.
 const NO_NAME: u32 = u32::MAX;
 
+/// In two pieces, of which the second one is the payload as it is: it may be large, and is not copied for this.
+///
 /// # Errors
 /// Why the parcel's entry cannot be named.
-pub(in crate::process) fn seal(parcel: &Parcel, name: Option<&str>, code: &CodeTable) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::with_capacity(36 + name.map_or(0, str::len) + parcel.payload.len());
+pub(in crate::process) fn seal(parcel: Parcel, name: Option<&str>, code: &CodeTable) -> Result<[Vec<u8>; 2], String> {
+    // A small payload will follow.
+    let mut bytes = Vec::with_capacity(36 + name.map_or(0, str::len) + parcel.payload.len().min(1024));
     let (place, signature) = code.name(parcel.entry)?;
     bytes.extend_from_slice(&place);
     bytes.extend_from_slice(&signature.to_le_bytes());
@@ -25,8 +28,7 @@ pub(in crate::process) fn seal(parcel: &Parcel, name: Option<&str>, code: &CodeT
     let length = sent.and_then(|name| u32::try_from(name.len()).ok()).unwrap_or(NO_NAME);
     bytes.extend_from_slice(&length.to_le_bytes());
     bytes.extend_from_slice(sent.unwrap_or_default().as_bytes());
-    bytes.extend_from_slice(&parcel.payload);
-    Ok(bytes)
+    Ok([bytes, parcel.payload])
 }
 
 /// # Errors

@@ -32,7 +32,8 @@ pub fn envelopes(input: &[u8]) -> bool {
     let name = String::from_utf8_lossy(script.take(lengths[0])).into_owned();
     let payload = script.take(lengths[1]).to_vec();
     let name = (lengths[0] % 2 == 1).then_some(&*name);
-    let sealed = envelope::seal(&Parcel { entry: &ENTRY, payload: payload.clone(), items: 1 }, name, &code);
+    let sealed = envelope::seal(Parcel { entry: &ENTRY, payload: payload.clone(), items: 1 }, name, &code);
+    let sealed = sealed.map(|pieces| pieces.concat());
     let sealed = sealed.unwrap_or_default();
     let edited = script.edit(sealed.clone());
     let opened = envelope::open(&edited, &code);

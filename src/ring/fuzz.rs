@@ -38,6 +38,10 @@ impl Medium for Arc<Still> {
     fn wake_worker(&self) {}
 
     fn wake_parent(&self) {}
+
+    fn now(&self) -> u64 {
+        0
+    }
 }
 
 /// What was handed out, and what became of it.

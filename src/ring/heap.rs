@@ -5,6 +5,9 @@ use crate::state::ring::WorkerSleep;
 use crate::sync::{AtomicU32, AtomicU64, Condvar, Mutex, Ordering};
 use std::sync::Arc;
 
+#[expect(clippy::disallowed_types, reason = "time passes without a step of either side, which loom would count")]
+type Time = std::sync::atomic::AtomicU64;
+
 /// See the [module](self).
 pub(crate) struct Heap {
     jobs: Box<[AtomicU64]>,
@@ -16,6 +19,7 @@ pub(crate) struct Heap {
     /// What an event descriptor counts.
     rings: Mutex<u64>,
     rung: Condvar,
+    time: Time,
 }
 
 impl Heap {
@@ -29,6 +33,7 @@ impl Heap {
             woken: Condvar::new(),
             rings: Mutex::new(0),
             rung: Condvar::new(),
+            time: Time::new(1),
         })
     }
 
@@ -74,5 +79,9 @@ impl Medium for Arc<Heap> {
     fn wake_parent(&self) {
         *self.rings.lock() += 1;
         self.rung.notify_one();
+    }
+
+    fn now(&self) -> u64 {
+        self.time.fetch_add(1, Ordering::Relaxed)
     }
 }

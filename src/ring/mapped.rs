@@ -1,7 +1,7 @@
 //! The medium that ships: two pieces of sealed memory, a futex for the worker and an event descriptor for the parent.
 
 use super::sys::mapping::{self, Mapping, Writers};
-use super::sys::{bell, futex};
+use super::sys::{bell, clock, futex};
 use super::{Damage, Layout, Medium, Receiver, Ring, Sender, Sizes};
 use crate::state::ring::WorkerSleep;
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
@@ -91,5 +91,9 @@ impl Medium for Mapped {
 
     fn wake_parent(&self) {
         bell::ring(&self.bell);
+    }
+
+    fn now(&self) -> u64 {
+        clock::now()
     }
 }

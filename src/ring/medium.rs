@@ -22,6 +22,9 @@ pub(crate) trait Medium: Send + Sync + 'static {
     fn wake_worker(&self);
 
     fn wake_parent(&self);
+
+    /// Nanoseconds on a clock that both sides read, and that only goes forward.
+    fn now(&self) -> u64;
 }
 
 /// A medium with the measures of the ring on it.

@@ -83,7 +83,7 @@ impl<M: Medium> Receiver<M> {
             let word = self.ring.word(ticket);
             match word.look() {
                 Look::Queued => {
-                    self.ring.report(ticket).reset(self.written);
+                    self.ring.report(ticket).reset(self.written, self.ring.medium().now());
                     if word.begin() {
                         self.tell_passed();
                         return Ok(true);

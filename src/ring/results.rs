@@ -56,6 +56,10 @@ impl<M: Medium> Results<'_, M> {
         }
     }
 
+    pub(super) fn began(&self) -> u64 {
+        self.ring.report(self.ticket).began()
+    }
+
     /// Where the next result begins, within what the arena can hold.
     fn place(&self, cursor: &Cursor) -> Result<u64, Damage> {
         let place = cursor.place.unwrap_or_else(|| self.ring.report(self.ticket).start());

@@ -9,6 +9,7 @@ use super::results::{Cursor, Results};
 use super::{Damage, Layout, Medium, Ring, TaskBytes, Ticket, Watch};
 use crate::state::ring::{Head, SlotState, words_for};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The parent's side; see the [module](self).
 pub(crate) struct Sender<M> {
@@ -252,6 +253,13 @@ impl<M: Medium> Sender<M> {
             return Ok(None);
         };
         Ok(Some((Results { ring: &self.ring, ticket, items, freed }, results, state)))
+    }
+
+    /// How long ago a task was begun, as the worker says; `None` before that, and after it is settled.
+    pub(crate) fn age(&mut self, ticket: Ticket) -> Result<Option<Duration>, Damage> {
+        let now = self.ring.medium().now();
+        let began = self.results(ticket)?.map(|(results, ..)| results.began());
+        Ok(began.map(|began| Duration::from_nanos(now.saturating_sub(began))))
     }
 
     /// How far a task is; nowhere, before it is begun and after it is settled.

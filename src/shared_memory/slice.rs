@@ -76,7 +76,7 @@ impl<T: Plain> SharedSlice<T> {
     /// ```
     pub fn copy_from(elements: &[T]) -> io::Result<Self> {
         let () = T::FITS;
-        let memory = Sealed::copy_of(bytemuck::cast_slice(elements))?;
+        let memory = Sealed::copy_of(&[bytemuck::cast_slice(elements)])?;
         Ok(memory.map_or_else(Self::default, |memory| Self::over(memory, elements.len())))
     }
 

@@ -6,6 +6,7 @@
 mod crew;
 mod ends;
 mod lifecycle;
+mod packing;
 mod polling;
 #[cfg(all(feature = "processes", target_os = "linux"))]
 pub(crate) mod ring;
@@ -14,5 +15,6 @@ mod tally;
 pub(crate) use crew::{Crew, MAX_THREADS, Roll};
 pub(crate) use ends::Turn;
 pub(crate) use lifecycle::{Begin, Birth, Borrow, Cancel, Detach, Ending, Lifecycle, Quiet, Release, Snapshot, Take};
+pub(crate) use packing::{Fate, Left, Packing};
 pub(crate) use polling::{Polling, Stop, Stopping, Suspend};
 pub(crate) use tally::{Finish, Tally};

@@ -77,9 +77,17 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
 }
 
 /// Sleeps once, unless something was run meanwhile.
+///
+/// # Panics
+/// If this thread must not sleep at all. (There is no value to return instead.)
 fn sleep(signal: &Signal, need: Need<'_>) {
     // It may wait for something that is no task, so nobody can say that it waits for ever.
-    let Ok(Some(ticket)) = blocking::enter(&Pause::new(&[], need, Deadline::NEVER)) else { return };
+    let ticket = match blocking::enter(&Pause::new(&[], need, Deadline::NEVER)) {
+        Ok(Some(ticket)) => ticket,
+        Ok(None) => return,
+        Err(_) if !blocking::must_not_sleep() => return,
+        Err(error) => std::panic::panic_any(error.to_string()),
+    };
     *signal.sleeper.lock() = Some(ticket.parker.unparker());
     if !signal.is_set() {
         ticket.parker.park_until(Deadline::NEVER);

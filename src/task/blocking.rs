@@ -108,6 +108,11 @@ pub(crate) trait Place {
 
     /// For `graph`: what only this thread runs.
     fn turn_key(&self) -> Option<usize>;
+
+    /// Whether the thread must not sleep at all, because nothing goes on without it.
+    fn must_not_sleep(&self) -> bool {
+        false
+    }
 }
 
 thread_local! {
@@ -130,6 +135,11 @@ fn place<'a>() -> Option<&'a dyn Place> {
     // SAFETY: `with_place` takes the pointer away again before its borrow ends, and the reference is used only during
     // the call that asked for it, which is within that borrow.
     PLACE.with(Cell::get).map(|place| unsafe { &*place.as_ptr() })
+}
+
+/// Whether this thread must not sleep at all.
+pub(super) fn must_not_sleep() -> bool {
+    place().is_some_and(Place::must_not_sleep)
 }
 
 /// The slot of the worker that this thread is, if it is one.
@@ -254,7 +264,10 @@ fn own_stack(pause: &Pause<'_>) -> Result<(), TaskError> {
 pub(crate) fn wait_for(task: &Header, until: Until, deadline: Deadline) -> Result<(), TaskError> {
     let awaited = [Member::resolved(task, until == Until::Settled)];
     if !until.holds(task.snapshot()) {
-        remote::watch(&awaited[0])?;
+        if let Some(why) = remote::lost(task) {
+            return Err(why);
+        }
+        remote::watch(&awaited[0]);
     }
     loop {
         if until.holds(task.snapshot()) {

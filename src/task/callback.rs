@@ -5,6 +5,7 @@ use super::cell::value;
 use super::encoded;
 use super::frame::{self, Role};
 use super::header::{CellRef, Header};
+use super::remote;
 use super::run;
 use super::waiters::CallbackNode;
 use crate::error::TaskError;
@@ -57,6 +58,11 @@ pub(super) unsafe fn add<T, F>(task: &Header, f: F)
 where
     F: FnOnce(&Header, Outcome<'_, T>) + Send + 'static,
 {
+    if let Some(error) = remote::lost(task) {
+        let task = CellRef::to(task);
+        let _ = contain(|| f(&task, Err(&error)));
+        return;
+    }
     let node = Box::new(Callback { node: CallbackNode::new(Callback::<T, F>::call), f, _value: PhantomData::<fn(&T)> });
     let node: NonNull<CallbackNode> = NonNull::from(Box::leak(node)).cast();
     loop {

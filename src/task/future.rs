@@ -77,13 +77,13 @@ impl<T> RefUnwindSafe for Future<T> {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CancelOutcome {
-    /// It had not begun, and now never will.
+    /// It had not begun, and now never will. (With [`retries`](crate::SubmitOptions::retries): not again.)
     NeverRan,
-    /// It had ended before.
+    /// It had ended before, in whatever way, also by a kill.
     AlreadyDone,
     /// It runs, and has been asked to stop: see [`task::cancel_requested`](crate::task::cancel_requested).
     Signalled,
-    /// Its worker is being ended.
+    /// Its worker is being ended, by this call or by one before.
     Killed,
 }
 
@@ -152,7 +152,8 @@ impl<T> Future<T> {
                 format!("{} is asked for its result by its own callback, which reads it by reference", task.label())
                     .into(),
             ))),
-            Take::Busy | Take::Pending | Take::Encoded => None,
+            Take::Pending => remote::lost(task).map(Err),
+            Take::Busy | Take::Encoded => None,
         }
     }
 
@@ -196,7 +197,7 @@ impl<T> Future<T> {
     /// [`WaitTimedOut`] if the limit came first, or if the wait would never have ended.
     pub fn exception(&self, timeout: impl Into<Option<Duration>>) -> Result<Option<TaskError>, WaitTimedOut> {
         let task = self.header();
-        if !task.snapshot().is_terminal() || !encoded::decode(task) {
+        if !task.has_ended() || !encoded::decode(task) {
             let deadline = Deadline::after(timeout.into());
             let refused = |error| WaitTimedOut::new(1, 1, &error);
             blocking::wait_for(task, Until::Terminal, deadline).map_err(refused)?;
@@ -214,7 +215,7 @@ impl<T> Future<T> {
 
     /// Whether the task has ended, in whatever way.
     pub fn done(&self) -> bool {
-        self.header().snapshot().is_terminal()
+        self.header().has_ended()
     }
 
     /// Whether the task has ended as cancelled: before it began, or, where [`kill`](Future::kill) or a
@@ -229,7 +230,9 @@ impl<T> Future<T> {
     ///
     /// A [spawned](crate::ThreadPoolExecutor::spawn) future can be cancelled until it is ready: it is dropped now if it
     /// waits to be woken, and when it next comes to an await if it is being polled. `true` then promises that it ends
-    /// as cancelled.
+    /// as cancelled. So it does of a task whose arguments are just being encoded, by another thread. With
+    /// [`retries`](crate::SubmitOptions::retries), one that waits to be run again can be cancelled, too, though it has run
+    /// in part.
     pub fn cancel(&self) -> bool {
         run::cancel(self.header())
     }
@@ -315,7 +318,7 @@ pub(crate) fn request_cancel(task: &Header) -> CancelOutcome {
         None | Some(true) => return CancelOutcome::NeverRan,
         Some(false) => {}
     }
-    if task.life.request_cancel().is_terminal() {
+    if task.life.request_cancel().is_terminal() || remote::lost(task).is_some() {
         return CancelOutcome::AlreadyDone;
     }
     if let Some(engine) = remote::engine(task) {
@@ -324,8 +327,12 @@ pub(crate) fn request_cancel(task: &Header) -> CancelOutcome {
     CancelOutcome::Signalled
 }
 
-/// Leaves the waker of a future's own handle. `true`: there is an outcome, and nobody reads it by reference.
+/// Leaves the waker of a future's own handle. `true`: there is an outcome, and nobody reads it by reference; or there
+/// will never be one.
 pub(crate) fn leave_waker(task: &Header, waker: &Waker) -> bool {
+    if remote::lost(task).is_some() {
+        return true;
+    }
     if !task.snapshot().is_settled() {
         register_waker(task, waker, waiters::OWN, Until::Settled);
     }

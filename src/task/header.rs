@@ -240,7 +240,7 @@ impl Header {
             return Some(TaskError::Cancelled);
         }
         if !now.holds_error() {
-            return None;
+            return remote::lost(self);
         }
         if mark {
             let _ = self.life.take();
@@ -252,6 +252,11 @@ impl Header {
     pub(super) fn has_ended_as_cancelled(&self) -> bool {
         let now = self.life.load();
         now.is_cancelled() || (now.holds_error() && matches!(self.failure(), TaskError::Cancelled))
+    }
+
+    /// Whether it has ended, or never will in this process, which is the same to who asks there.
+    pub(super) fn has_ended(&self) -> bool {
+        self.life.load().is_terminal() || remote::lost(self).is_some()
     }
 
     /// The error in the slot. Only after `holds_error`.

@@ -2,7 +2,10 @@
 //!
 //! From the moment in which its job is packed, such a task's word says `RUNNING`: its engine owns the slot, and ends
 //! the task. Whether a worker has begun it is known to the engine alone, so it is asked: by `running`, by `cancel`, by a
-//! limit on the time in the queue.
+//! limit on the time in the queue. Until the engine has it, they leave word ([`Packing`]).
+//!
+//! In a copy of this process, made by a fork, such a task never ends: it is *lost* there, and everybody who asks is told
+//! so as if it had failed.
 #![expect(unsafe_code, reason = "uses the slot by the access rules of the state word")]
 
 use super::cell::value;
@@ -12,8 +15,8 @@ use super::future::CancelOutcome;
 use super::header::{CellRef, Header};
 use super::run::{self, Runner};
 use crate::error::TaskError;
-use crate::state::Ending;
-use crate::sync::{AtomicBool, AtomicU64, Ordering, fence};
+use crate::state::{Ending, Fate, Left, Packing};
+use crate::sync::{AtomicU64, Ordering};
 use crate::wire::{CodeMap, Encoded, Parcel};
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock, Weak};
@@ -35,27 +38,24 @@ pub(crate) trait Remote: Send + Sync {
     fn request_cancel(&self, task: &Header);
 
     /// Somebody is about to sleep until it ends. If that promises to be soon, looks out for it for a moment.
-    ///
-    /// # Errors
-    /// It never will: why.
-    fn watch(&self, task: &Header) -> Result<(), TaskError>;
+    fn watch(&self, task: &Header);
+
+    /// Why nothing will ever come of its tasks in the calling process, if that is so.
+    fn lost(&self) -> Option<TaskError>;
 
     /// Ends the worker that runs it.
     fn kill(&self, task: &Header, grace: Duration) -> CancelOutcome;
 }
 
 /// What a task has that can leave this process.
-#[derive(Default)]
 pub(crate) struct Travel {
     engine: OnceLock<Weak<dyn Remote>>,
     /// Where the engine finds it; 0 until then. Changed under the engine's lock.
     ticket: AtomicU64,
-    /// It has waited for as long as it may, whoever had it then.
-    expired: AtomicBool,
+    packing: Packing,
 }
 
 /// The part behind the slot of such a task's cell.
-#[derive(Default)]
 pub(crate) struct Luggage<X> {
     travel: Travel,
     extras: X,
@@ -63,7 +63,8 @@ pub(crate) struct Luggage<X> {
 
 impl<X> Luggage<X> {
     pub(crate) fn new(extras: X) -> Self {
-        Luggage { travel: Travel::default(), extras }
+        let travel = Travel { engine: OnceLock::new(), ticket: AtomicU64::new(0), packing: Packing::new() };
+        Luggage { travel, extras }
     }
 }
 
@@ -77,30 +78,40 @@ impl<X: Attached> Attached for Luggage<X> {
     }
 }
 
-/// The engine that has the task, if it has left this process and the engine is still there.
+/// The engine that has the task, or packs it, if it has left this process and the engine is still there.
 pub(super) fn engine(task: &Header) -> Option<Arc<dyn Remote>> {
     task.travel()?.engine.get()?.upgrade()
 }
 
 /// Before a thread sleeps until the task ends.
-///
-/// # Errors
-/// It never will: why.
-pub(super) fn watch(task: &Header) -> Result<(), TaskError> {
-    engine(task).map_or(Ok(()), |engine| engine.watch(task))
+pub(super) fn watch(task: &Header) {
+    if let Some(engine) = engine(task) {
+        engine.watch(task);
+    }
+}
+
+/// Why the task will never end in this process, if that is so. Takes no lock.
+pub(super) fn lost(task: &Header) -> Option<TaskError> {
+    let task = task.resolve();
+    engine(task)?.lost().filter(|_| !task.snapshot().is_terminal())
 }
 
 /// A task that its engine has, or is about to have, has waited for as long as it may.
-///
-/// While it is being packed there is nobody to end it. So this is noted, and looked at where the engine takes it: either
-/// the engine sees the note, or this finds the task at the engine.
 pub(super) fn expire(task: &Header) {
     let Some(travel) = task.travel() else { return };
-    // ORDERING: Relaxed: the fence orders it before the look for the engine; pairs with the one in `set_ticket`.
-    travel.expired.store(true, Ordering::Relaxed);
-    fence(Ordering::SeqCst);
-    if let Some(engine) = engine(task) {
+    if let (Left::Taken, Some(engine)) = (travel.packing.leave(Fate::Late), engine(task)) {
         engine.expire(task);
+    }
+}
+
+/// As `Future::cancel`, of one that has begun. `None`: it was cancelled before.
+pub(super) fn cancel(task: &Header, engine: &dyn Remote) -> Option<bool> {
+    let lost = || engine.lost().is_some();
+    match task.travel().map(|travel| travel.packing.leave(Fate::Cancelled)) {
+        None | Some(Left::Taken) => engine.cancel(task),
+        Some(Left::Now) => Some(!lost()),
+        Some(Left::Before(Fate::Cancelled)) if !lost() => None,
+        Some(Left::Before(_)) => Some(false),
     }
 }
 
@@ -119,12 +130,15 @@ impl Packed {
             begun.fail(TaskError::Rejected(crate::error::RejectReason::NotPortable));
             return None;
         };
+        // Not before it was begun: whoever sees the engine may rely on it that this is the one who has begun it.
         let _ = travel.engine.set(engine);
         // SAFETY: the task was begun, so the caller owns the slot, which holds the job (access rule 2).
-        match unsafe { pack(task.pointer(), code) } {
-            Ok(parcel) => Some((Packed { task: Some(begun.into_ref()) }, parcel)),
+        let parcel = unsafe { pack(task.pointer(), code) };
+        let packed = Packed { task: Some(begun.into_ref()) };
+        match parcel {
+            Ok(parcel) => Some((packed, parcel)),
             Err(error) => {
-                begun.fail_taken(error);
+                packed.fail(error, &run::Anybody);
                 None
             }
         }
@@ -142,15 +156,23 @@ impl Packed {
         }
     }
 
-    /// Where the engine finds it; to be called under the engine's lock. `false`: it has waited too long by now.
-    #[must_use]
-    pub(crate) fn set_ticket(&self, ticket: u64) -> bool {
-        let Some(travel) = self.travel() else { return true };
+    /// Where the engine finds it; to be called under the engine's lock.
+    ///
+    /// # Errors
+    /// What it is to [meet](Self::meet) instead.
+    pub(crate) fn set_ticket(&self, ticket: u64) -> Result<(), Fate> {
+        let Some(travel) = self.travel() else { return Ok(()) };
         // ORDERING: Relaxed: it is changed and read under the engine's lock.
         travel.ticket.store(ticket, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
-        // ORDERING: Relaxed: the fence orders it after the engine was named; pairs with the one in `expire`.
-        !travel.expired.load(Ordering::Relaxed)
+        travel.packing.take()
+    }
+
+    /// Ends it as somebody wanted while it was being packed.
+    pub(crate) fn meet(self, fate: Fate, runner: &impl Runner) {
+        match fate {
+            Fate::Late => self.end(TaskError::DeadlineExceeded, runner),
+            Fate::Cancelled => self.cancel(runner),
+        }
     }
 
     /// How long it may run.
@@ -171,7 +193,15 @@ impl Packed {
         run::finish_on(task, Ending::Encoded, runner);
     }
 
+    /// Fails it, unless somebody has left another fate while it was being packed.
     pub(crate) fn fail(self, error: TaskError, runner: &impl Runner) {
+        match self.travel().map_or(Ok(()), |travel| travel.packing.take()) {
+            Ok(()) => self.end(error, runner),
+            Err(fate) => self.meet(fate, runner),
+        }
+    }
+
+    fn end(self, error: TaskError, runner: &impl Runner) {
         let task = self.take();
         // SAFETY: as above.
         unsafe { value::write_error(&task, error) };

@@ -202,7 +202,7 @@ pub(super) fn try_cancel(task: &Header) -> Option<bool> {
         Cancel::Already => return None,
         Cancel::Refused => {
             return match remote::engine(task) {
-                Some(engine) => engine.cancel(task),
+                Some(engine) => remote::cancel(task, &*engine),
                 None => spawned::stop(task, Stop::Cancelled),
             };
         }

@@ -94,7 +94,7 @@ pub(super) fn run_here(begun: Begun) {
 }
 
 fn sleep(berth: &Berth) {
-    let outside = Pause::new(&[], Need::Outside, Deadline::NEVER);
+    let outside = Pause { firm: true, ..Pause::new(&[], Need::Outside, Deadline::NEVER) };
     let Ok(Some(ticket)) = blocking::enter(&outside) else { return };
     {
         let mut berthed = berth.0.lock();

@@ -6,6 +6,7 @@ use super::callback::Outcome;
 use super::cell::value;
 use super::encoded;
 use super::future::{self, CancelOutcome, Future, FutureId};
+use super::remote;
 use super::waiters::OWN;
 use crate::error::{TaskError, WaitTimedOut};
 use crate::sync::{Deadline, Mutex, global};
@@ -57,7 +58,10 @@ impl<T> SharedFuture<T> {
     /// What there is, without waiting.
     fn look(&self) -> Option<Result<&T, TaskError>> {
         let task = self.future.header();
-        if !task.snapshot().is_terminal() || !encoded::decode(task) {
+        if !task.snapshot().is_terminal() {
+            return remote::lost(task).map(Err);
+        }
+        if !encoded::decode(task) {
             return None;
         }
         let now = task.snapshot();

@@ -5,6 +5,7 @@ use super::awaited::MemberNotes;
 use super::blocking::{self, Member, Need, Pause, Ticket};
 use super::future::{CancelOnDrop, Future, FutureId};
 use super::header::Header;
+use super::remote;
 use super::run;
 use super::shared::SharedFuture;
 use super::waiters::{Ready, SetNode};
@@ -82,7 +83,7 @@ impl<W: Sealed + ?Sized> Waitable for W {
     }
 
     fn done(&self) -> bool {
-        self.target().0.snapshot().is_terminal()
+        self.target().0.has_ended()
     }
 
     fn error(&self) -> Option<TaskError> {
@@ -161,6 +162,8 @@ pub(crate) struct WaitSet<W: Waitable> {
     /// Places whose member was handed out.
     free: Vec<usize>,
     unfinished: usize,
+    /// Below this place all members were handed out.
+    lowest: usize,
 }
 
 impl<W: Waitable> WaitSet<W> {
@@ -173,6 +176,7 @@ impl<W: Waitable> WaitSet<W> {
             members: Vec::new(),
             free: Vec::new(),
             unfinished: 0,
+            lowest: 0,
         }
     }
 
@@ -199,6 +203,7 @@ impl<W: Waitable> WaitSet<W> {
             self.told.state.lock().told[index] = false;
         }
         self.unfinished += 1;
+        self.lowest = self.lowest.min(index);
         self.members[index] = Some(future);
         self.noted.joined(index);
         self.register(index);
@@ -209,6 +214,11 @@ impl<W: Waitable> WaitSet<W> {
             return;
         };
         let task = member.target().0;
+        if remote::lost(task).is_some() {
+            // In a copy of the process that has it: nobody would ever tell, and its lock may be held for ever.
+            let _ = self.told.ready(index);
+            return;
+        }
         let before = task.life.lock();
         let done = before.is_terminal();
         if !done {
@@ -262,7 +272,10 @@ impl<W: Waitable> WaitSet<W> {
     ///
     /// # Errors
     /// [`TaskError::Deadlock`] where that would never be.
-    pub(crate) fn sleep(&self, need: Need<'_>, wanted: usize, deadline: Deadline) -> Result<bool, TaskError> {
+    pub(crate) fn sleep(&mut self, need: Need<'_>, wanted: usize, deadline: Deadline) -> Result<bool, TaskError> {
+        if self.meet_lost() {
+            return Ok(true);
+        }
         // A look that does not wait neither lends this thread's place nor says what it waits for.
         if deadline.is_past() && !cfg!(concurrent_futures_loom) {
             return Ok(false);
@@ -288,6 +301,24 @@ impl<W: Waitable> WaitSet<W> {
         Ok(told)
     }
 
+    /// If this process was forked off from the one where the members have their workers, since they were gathered: tells
+    /// of them, as nobody else will. `true`: there were some that nobody had told of.
+    fn meet_lost(&mut self) -> bool {
+        while self.members.get(self.lowest).is_some_and(Option::is_none) {
+            self.lowest += 1;
+        }
+        let is_lost =
+            |member: &Option<W>| member.as_ref().is_some_and(|member| remote::lost(member.target().0).is_some());
+        // All of them were gathered before the fork, or all that were are handed out; so the first one tells.
+        if !self.members.get(self.lowest).is_some_and(is_lost) {
+            return false;
+        }
+        let lost = self.members.iter().enumerate().filter(|(_, member)| is_lost(member)).map(|(index, _)| index);
+        let untold: Vec<usize> = lost.filter(|index| !self.told.state.lock().told[*index]).collect();
+        untold.iter().for_each(|index| drop(self.told.ready(*index)));
+        !untold.is_empty()
+    }
+
     /// Sleeps once: `false` if the deadline came first.
     fn park(&self, ticket: &Ticket, wanted: usize, deadline: Deadline) -> bool {
         {
@@ -304,6 +335,9 @@ impl<W: Waitable> WaitSet<W> {
 
     /// Leaves a waker for when `wanted` members that were not handed out have ended. `false`: they have.
     pub(crate) fn set_waker(&mut self, wanted: usize, waker: &Waker) -> bool {
+        if self.meet_lost() {
+            return false;
+        }
         let member = |index: usize| self.members[index].as_ref().map(|member| member.target().0);
         self.noted.take(self.members.len(), member);
         // Cloning and dropping are foreign code, and so happen outside the lock.

@@ -122,6 +122,26 @@ fn of_what_a_worker_wrote_the_end_is_kept() {
     });
 }
 
+#[test]
+fn of_a_panic_with_a_long_backtrace_the_beginning_is_kept() {
+    fn panic_at_length() -> u64 {
+        for n in 0..200 {
+            eprintln!("before {n}");
+        }
+        eprintln!("thread 'worker' panicked at src/plan.rs:7:5:\nthe plan has no end");
+        for n in 0..2000 {
+            eprintln!("{n:4}: a frame of the backtrace");
+        }
+        exit_at_once(1)
+    }
+    let _watchdog = watchdog();
+    let error = pool(1).submit(call!(panic_at_length())).result(None).unwrap_err();
+    let tail = &death(&error).stderr_tail;
+    assert!(tail.starts_with("thread 'worker' panicked at src/plan.rs:7:5:\nthe plan has no end\n"), "{tail}");
+    assert!(tail.ends_with("1999: a frame of the backtrace\n") && tail.contains(" bytes ..]\n"), "{tail}");
+    assert!((4000..4200).contains(&tail.len()), "{tail}");
+}
+
 /// What dies, what the future says, and what the others notice.
 #[test]
 fn the_table() {

@@ -4,10 +4,15 @@ use crate::kit::outside::program::alone;
 use crate::kit::outside::{SOON, Watched, pids};
 use crate::kit::{death, double, exit_at_once, fork, ignore_signal, pool, stay};
 use crate::support::{eventually, watchdog};
-use concurrent_futures::{CancelOutcome, Future, ProcessPoolExecutor, Shutdown, TaskError, call};
+use concurrent_futures::{
+    CancelOutcome, Future, ProcessPoolExecutor, ReturnWhen, Shutdown, TaskError, as_completed, call, wait, wait_async,
+};
+use futures::executor::block_on;
+use futures::{FutureExt, StreamExt};
 use rustix::process::{Pid, WaitOptions, waitpid};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 /// Deaths and ends of a pool, where the status of a process may be unknown.
@@ -114,12 +119,51 @@ fn a_copy_of_the_parent_can_do_no_harm() {
         });
         in_a_copy(|| assert!(!pending[0].cancel() && !running[0].cancel()));
         in_a_copy(|| assert_eq!(running[0].kill(Duration::ZERO), CancelOutcome::AlreadyDone));
-        in_a_copy(|| assert_ne!(running[0].request_cancel(), CancelOutcome::NeverRan));
-        in_a_copy(|| assert!(!pending[99].done() && !pending[99].cancelled()));
+        in_a_copy(|| assert_eq!(running[0].request_cancel(), CancelOutcome::AlreadyDone));
         // What the copy waits for can never come.
         in_a_copy(|| is_broken(pending[0].result(None).unwrap_err()));
         in_a_copy(|| is_broken(running[0].result(Duration::from_secs(1000)).unwrap_err()));
-        in_a_copy(|| assert!(pending[1].exception(None).is_err()));
+        in_a_copy(|| is_broken(pending[1].exception(None).unwrap().unwrap()));
+        // So it has ended, there, whoever asks.
+        in_a_copy(|| assert!(pending[99].done() && !pending[99].cancelled() && !running[0].running()));
+        in_a_copy(|| is_broken(pending[1].try_result().unwrap().unwrap_err()));
+        in_a_copy(|| is_broken(block_on(&pending[2]).unwrap_err()));
+        in_a_copy(|| {
+            let ended = wait(&pending, None, ReturnWhen::AllCompleted);
+            assert_eq!((ended.done.len(), ended.not_done.len()), (100, 0));
+            assert_eq!(wait(&running, None, ReturnWhen::FirstCompleted).done.len(), 2);
+            assert!(!wait(&running, None, ReturnWhen::FirstError).done.is_empty());
+            for future in as_completed(&pending, None) {
+                is_broken(future.unwrap().result(None).unwrap_err());
+            }
+            let ended = block_on(wait_async(&pending, ReturnWhen::AllCompleted));
+            assert_eq!(ended.done.len(), 100);
+            let (sender, told) = std::sync::mpsc::channel();
+            pending[3]
+                .add_done_callback(move |outcome| sender.send(outcome.copied().map_err(TaskError::clone)).unwrap());
+            is_broken(told.recv().unwrap().unwrap_err());
+            assert_eq!(block_on(pool.closed()), Default::default());
+        });
+        // What was begun before the copy was made is ended in it.
+        let mut gathered = as_completed(&pending, None);
+        let mut streamed = as_completed(&pending, None).stream();
+        let shared = pool.submit(call!(double(1))).shared();
+        let mut awaited = shared.clone();
+        let mut closed = Box::pin(pool.closed());
+        let mut map = pool.map(double, 0..3).start();
+        let mut unordered = pool.map(double, 0..3).unordered().start();
+        let mut waits = Context::from_waker(Waker::noop());
+        assert!(streamed.poll_next_unpin(&mut waits).is_pending());
+        assert!(awaited.poll_unpin(&mut waits).is_pending());
+        assert!(closed.poll_unpin(&mut waits).is_pending());
+        in_a_copy(|| is_broken(gathered.next().unwrap().unwrap().result(None).unwrap_err()));
+        in_a_copy(|| is_broken(block_on(streamed.next()).unwrap().unwrap().result(None).unwrap_err()));
+        in_a_copy(|| is_broken(block_on(&mut awaited).unwrap_err()));
+        in_a_copy(|| is_broken(shared.result(None).unwrap_err()));
+        in_a_copy(|| assert_eq!(block_on(&mut closed), Default::default()));
+        in_a_copy(|| is_broken(map.next().unwrap().unwrap_err()));
+        in_a_copy(|| is_broken(unordered.next().unwrap().unwrap_err()));
+        drop((gathered, streamed, awaited, closed, map, unordered));
         // A pool of its own works.
         in_a_copy(|| {
             let own = ProcessPoolExecutor::new(1).unwrap();

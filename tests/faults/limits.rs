@@ -4,12 +4,13 @@ use crate::kit::outside::program::alone;
 use crate::kit::outside::{open_descriptors, pids};
 use crate::kit::{double, pool};
 use crate::support::{eventually, watchdog};
-use concurrent_futures::{Future, ProcessPoolExecutor, Shutdown, TaskError, call, task};
+use concurrent_futures::{Future, ProcessPoolExecutor, Shutdown, TaskError, ThreadPoolExecutor, call, task};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::channel;
 
 /// A limit, until it is dropped.
-struct Limit(Resource, Rlimit);
+pub(crate) struct Limit(Resource, Rlimit);
 
 impl Limit {
     fn new(resource: Resource, most: u64) -> Self {
@@ -25,7 +26,7 @@ impl Limit {
         limit
     }
 
-    fn no_more_descriptors(left: usize) -> Self {
+    pub(crate) fn no_more_descriptors(left: usize) -> Self {
         Limit::new(Resource::Nofile, (open_descriptors() + left) as u64)
     }
 }
@@ -122,10 +123,41 @@ fn no_thread_for_callbacks() {
             assert!(matches!(outcome, Ok(2) | Err(TaskError::Deadlock(_))), "{outcome:?}");
             println!("{outcome:?}");
         }
+        // What cannot be refused otherwise panics.
+        let threads = ThreadPoolExecutor::new(1).unwrap();
+        let gate = crate::kit::gate::Gate::new();
+        let future = pool.submit(call!(crate::kit::gate::wait_at(gate.path())));
+        let (sender, told) = channel();
+        let again = pool.clone();
+        future.add_done_callback(move |_| {
+            let other = again.submit(call!(double(1)));
+            let outcome = catch_unwind(AssertUnwindSafe(|| threads.block_on(&other)));
+            sender.send(outcome.err().and_then(|payload| payload.downcast::<String>().ok())).unwrap();
+        });
+        gate.open();
+        let said = told.recv().unwrap().unwrap();
+        assert!(said.contains("the system gives no other thread"), "{said}");
         assert_eq!(pool.submit(call!(double(4))).result(None).unwrap(), 8);
         assert_eq!(pool.shutdown(Shutdown::wait()).abandoned, 0);
         drop(limit);
     });
+}
+
+#[test]
+fn one_thread_tells_of_many_ends() {
+    let _watchdog = watchdog();
+    let pool = pool(1);
+    let mut threads = std::collections::HashSet::new();
+    for n in 0..50 {
+        let (sender, told) = channel();
+        let future = pool.submit(call!(double(n)));
+        future.add_done_callback(move |_| sender.send(std::thread::current().id()).unwrap());
+        threads.insert(told.recv().unwrap());
+    }
+    // Some callbacks may have come after the end, and were called here.
+    threads.remove(&std::thread::current().id());
+    assert_eq!(threads.len(), 1);
+    pool.shutdown(Shutdown::wait());
 }
 
 #[test]

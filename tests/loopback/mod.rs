@@ -88,8 +88,10 @@ impl Remote for NobodyRuns {
         false
     }
 
-    fn watch(&self, _: &Header) -> Result<(), TaskError> {
-        Ok(())
+    fn watch(&self, _: &Header) {}
+
+    fn lost(&self) -> Option<TaskError> {
+        None
     }
 
     fn request_cancel(&self, _: &Header) {}
@@ -105,6 +107,8 @@ impl Executor for Loopback {
         let remote: Weak<dyn Remote> = Arc::<NobodyRuns>::downgrade(&self.remote);
         let Some((packed, parcel)) = Packed::new(begun, remote, &Here) else { return Ok(()) };
         if self.keeps {
+            // As an engine takes it, which has it from then on.
+            assert_eq!(packed.set_ticket(1), Ok(()));
             self.kept.lock().unwrap().push(packed);
             return Ok(());
         }

@@ -20,9 +20,12 @@ use crate::sync::Deadline;
 use crate::task::{self, Future, Task};
 use crate::wire::{Code, Portable, StateCall, StateFunction};
 use std::fmt;
+use std::future::{Future as _, poll_fn};
 use std::marker::PhantomData;
 use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 /// A pool of worker processes, for code that may crash, leak, hang, or cannot live with threads beside it.
@@ -215,10 +218,19 @@ impl<S: 'static> ProcessPoolExecutor<S> {
         if !self.handle.pool.is_usable_here() {
             return ShutdownReport::default();
         }
-        let ended = self.handle.pool.ended();
-        // The pool keeps the promise until it has ended.
-        let _ = ended.await;
-        let (finished, cancelled, killed) = self.handle.pool.since_close();
+        let mut ended = pin!(self.handle.pool.ended());
+        let is_lost = poll_fn(|cx| match ended.as_mut().poll(cx) {
+            // The pool keeps the promise until it has ended.
+            Poll::Ready(_) => Poll::Ready(false),
+            // A copy of this process, made by a fork since the last poll, will never hear of it.
+            Poll::Pending if !self.handle.pool.is_usable_here() => Poll::Ready(true),
+            Poll::Pending => Poll::Pending,
+        });
+        if is_lost.await {
+            return ShutdownReport::default();
+        }
+        let since = self.handle.pool.since_close();
+        let (finished, cancelled, killed) = (since.finished, since.cancelled, since.killed);
         ShutdownReport { finished, cancelled, killed, abandoned: 0 }
     }
 
@@ -319,19 +331,21 @@ impl Handle {
         if !pool.is_usable_here() {
             return ShutdownReport::default();
         }
-        let (completed, killed) = (pool.completed(), pool.killed());
-        pool.close();
-        let mut cancelled = if how.cancel_pending { pool.cancel_queued() } else { 0 };
+        let before = pool.close();
+        let cancelled = if how.cancel_pending { pool.cancel_queued() } else { 0 };
         if let Some(limit) = how.kill_after {
             pool.kill_after(limit);
         }
         // A kill ends the wait by itself, once what it has killed is gone.
         let ended = how.wait && !pool.is_own_thread() && pool.join(Deadline::after(how.deadline));
         let late = how.cancel_pending || how.kill_after.is_some();
-        cancelled += if late { pool.take_cancelled_late() } else { 0 };
-        let finished = usize::try_from(pool.completed().saturating_sub(completed)).unwrap_or(usize::MAX);
-        let abandoned = if ended { 0 } else { pool.unfinished() };
-        ShutdownReport { finished, cancelled, abandoned, killed: pool.killed() - killed }
+        let since = pool.since(before, late);
+        ShutdownReport {
+            finished: since.finished,
+            cancelled: cancelled + since.cancelled,
+            abandoned: if ended { 0 } else { since.unfinished },
+            killed: since.killed,
+        }
     }
 }
 

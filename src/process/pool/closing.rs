@@ -1,6 +1,7 @@
 //! The end of a pool: taking no more tasks, cancelling those that are queued, killing, breaking down, and waiting for
 //! the last worker.
 
+use super::report::Counts;
 use super::roster::Stage;
 use super::shared::ProcessPool;
 use crate::error::TaskError;
@@ -13,15 +14,17 @@ use std::time::{Duration, Instant};
 const ECHO: Duration = Duration::from_secs(1);
 
 impl ProcessPool {
-    /// No more tasks; what is queued still runs. Idempotent.
-    pub(crate) fn close(&self) {
+    /// No more tasks; what is queued still runs. Idempotent. Gives the counts of that moment.
+    pub(crate) fn close(&self) -> Counts {
         let mut roster = self.roster.lock();
+        let counts = roster.counts();
         if matches!(roster.stage, Stage::Open) {
             roster.stage = Stage::Closed;
             roster.completed_before = roster.completed();
         }
         self.tell_of_change(roster);
         self.tell_ended();
+        counts
     }
 
     /// Cancels what no worker has begun; says how many.

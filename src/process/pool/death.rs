@@ -48,6 +48,8 @@ pub(in crate::process) fn settle(
         Err(damage) => {
             // Nothing is certain of any of them, so none may be run again.
             let why = damage.to_string();
+            worker.has_served |= !worker.handed.is_empty();
+            roster.places[end.slot].completed += worker.handed.len() as u64;
             for handed in std::mem::take(&mut worker.handed) {
                 let error = end.report(&worker, &handed.parked, Some(&why));
                 findings.failed.push((handed.parked, error));
@@ -57,7 +59,7 @@ pub(in crate::process) fn settle(
     if let Some(ran) = running {
         fail_running(ran, &end, &worker, roster, findings);
     }
-    if worker.is_ready {
+    if worker.has_served {
         start_succeeded(end.slot, roster);
     } else if worker.closed_at.is_none() {
         end.count_failure(worker.last_message.take(), roster, now, findings);
@@ -77,7 +79,7 @@ fn fail_running(ran: Interrupted, end: &End, worker: &Worker, roster: &mut Roste
         Some(Because::Shutdown) => {
             roster.killed += 1;
             // What is left of a chunk goes with it.
-            return findings.cancelled.push(parked);
+            return findings.cut_off.push(parked);
         }
         None if parked.retries > 0 && !roster.cancels => {
             parked.retries -= 1;
@@ -88,9 +90,7 @@ fn fail_running(ran: Interrupted, end: &End, worker: &Worker, roster: &mut Roste
         None => end.report(worker, &parked, None),
     };
     if parked.items() == 1 {
-        if !matches!(error, TaskError::Cancelled) {
-            roster.places[end.slot].completed += 1;
-        }
+        roster.places[end.slot].completed += 1;
         findings.failed.push((parked, error));
         return;
     }
@@ -151,7 +151,7 @@ impl End {
     }
 }
 
-/// A worker has come so far that it takes tasks.
+/// A worker has come so far that it took a task. One that is ready may still end before that, again and again.
 pub(in crate::process) fn start_succeeded(slot: usize, roster: &mut Roster) {
     roster.failures = 0;
     roster.places[slot].failures = 0;
@@ -178,7 +178,7 @@ fn start_failed(slot: usize, counts: u32, why: Arc<str>, roster: &mut Roster, no
         let mail = std::mem::take(&mut place.mail).into_values();
         findings.failed.extend(mail.map(|parked| (parked, TaskError::Broken(Arc::clone(&why)))));
     }
-    if roster.workers().any(|worker| worker.is_ready && !worker.is_closed) {
+    if roster.workers().any(|worker| worker.has_served && !worker.is_closed) {
         return;
     }
     roster.failures += counts;

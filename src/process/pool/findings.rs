@@ -1,7 +1,6 @@
 //! What came of looking at the workers under the lock: to be done outside of it.
 
-use super::handing::Undeliverable;
-use super::parked::Parked;
+use super::parked::{Parked, ToSeal};
 use super::roster::Roster;
 use super::shared::ProcessPool;
 use crate::error::TaskError;
@@ -10,8 +9,12 @@ use std::sync::Arc;
 #[derive(Default)]
 pub(in crate::process) struct Findings {
     pub(in crate::process) ended: Vec<Parked>,
-    pub(in crate::process) failed: Vec<Undeliverable>,
+    pub(in crate::process) failed: Vec<(Parked, TaskError)>,
     pub(in crate::process) cancelled: Vec<Parked>,
+    /// Killed by a shutdown.
+    pub(in crate::process) cut_off: Vec<Parked>,
+    /// What workers wait for.
+    pub(in crate::process) to_seal: Vec<ToSeal>,
     /// The pool cannot go on: why.
     pub(in crate::process) broken: Option<Arc<str>>,
 }
@@ -36,13 +39,15 @@ impl Findings {
         }
     }
 
-    pub(in crate::process) fn is_empty(&self) -> bool {
-        self.ended.is_empty() && self.failed.is_empty() && self.cancelled.is_empty()
+    /// Whether there is a task to be ended.
+    pub(in crate::process) fn has_ends(&self) -> bool {
+        let Findings { ended, failed, cancelled, cut_off, .. } = self;
+        !(ended.is_empty() && failed.is_empty() && cancelled.is_empty() && cut_off.is_empty())
     }
 
     /// Ends the tasks.
     pub(in crate::process) fn conclude(self, pool: &ProcessPool) {
-        let Findings { ended, failed, cancelled, broken } = self;
+        let Findings { ended, failed, cancelled, cut_off, to_seal, broken } = self;
         for parked in ended {
             parked.arrive(&pool.notifier);
         }
@@ -52,8 +57,12 @@ impl Findings {
         for parked in cancelled {
             parked.cancel(&pool.notifier);
         }
+        for parked in cut_off {
+            parked.cut_off(&pool.notifier);
+        }
         if let Some(why) = broken {
             pool.break_down(why);
         }
+        to_seal.into_iter().for_each(|to_seal| pool.seal(to_seal));
     }
 }

@@ -1,66 +1,74 @@
 //! Handing tasks to workers, and taking them back where others could run them sooner.
+//!
+//! What is too large for the ring has to be copied first to where a worker can be sent it, which takes long, and is not
+//! done under the lock. So the worker is promised the task, and gets nothing else before it; whoever made the promise
+//! copies the bytes, and then hands the task out, if it is still queued.
 
-use super::parked::Parked;
+use super::findings::Findings;
+use super::parked::{Parked, ToSeal};
 use super::roster::{Place, Roster};
 use super::shared::ProcessPool;
 use super::worker::{Handing, Worker};
 use crate::error::TaskError;
+use crate::sync::spawn_thread;
+use std::io;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often the system may refuse what it takes to hand a task out, a few seconds in all.
 const MOST_ATTEMPTS: u32 = 10;
-
-/// A task that cannot be handed to any worker, and why.
-pub(in crate::process) type Undeliverable = (Parked, TaskError);
+/// What takes longer to copy than to start a thread for it must not hold up the supervisor, nor who waits for a result.
+const LONG: usize = 1 << 20;
+const STACK: usize = 128 << 10;
 
 impl ProcessPool {
     /// Gives workers what they have an appetite for, those with least first.
-    pub(in crate::process) fn dispatch(&self, roster: &mut Roster, undeliverable: &mut Vec<Undeliverable>) {
+    pub(in crate::process) fn dispatch(&self, roster: &mut Roster, findings: &mut Findings) {
         if !roster.has_queued() {
             return;
         }
         let now = Instant::now();
-        if roster.retry_at.is_some_and(|at| now < at) {
-            return;
+        if !roster.aside.is_empty() {
+            roster.bring_back(now);
         }
-        roster.retry_at = None;
         for slot in 0..roster.places.len() {
             while roster.places[slot].wants_mail(now) {
-                let Some((_, parked)) = roster.places[slot].mail.pop_first() else { break };
-                if !self.hand(roster, slot, parked, now, undeliverable) {
+                let Place { mail, worker, .. } = &mut roster.places[slot];
+                let Some(sequence) = mail.values_mut().next().and_then(|parked| promise(parked, worker, findings))
+                else {
+                    break;
+                };
+                let Some(parked) = mail.remove(&sequence) else { break };
+                if !self.hand(roster, slot, parked, now, findings) {
                     break;
                 }
             }
         }
         while let Some(slot) = roster.hungriest(now) {
-            let Some((_, parked)) = roster.queue.pop_first() else { return };
-            if !self.hand(roster, slot, parked, now, undeliverable) {
+            let Roster { queue, places, .. } = roster;
+            let Some(parked) = queue.values_mut().find(|parked| !parked.is_being_sealed()) else { return };
+            let Some(sequence) = promise(parked, &mut places[slot].worker, findings) else { continue };
+            let Some(parked) = roster.queue.remove(&sequence) else { return };
+            if !self.hand(roster, slot, parked, now, findings) {
                 return;
             }
         }
     }
 
     /// `false`: this is not the moment for more.
-    fn hand(
-        &self,
-        roster: &mut Roster,
-        slot: usize,
-        parked: Parked,
-        now: Instant,
-        undeliverable: &mut Vec<Undeliverable>,
-    ) -> bool {
+    fn hand(&self, roster: &mut Roster, slot: usize, parked: Parked, now: Instant, findings: &mut Findings) -> bool {
         let Some(worker) = &mut roster.places[slot].worker else {
             roster.enqueue(parked);
             return false;
         };
-        let (limit, behind, lacked_room) = (parked.limit, !worker.handed.is_empty(), worker.lacks_room);
+        let (behind, lacked_room) = (!worker.handed.is_empty(), worker.lacks_room);
         match worker.hand(parked, now) {
             Handing::Taken => {
                 // A worker's first task waits no more, so there may be room for another.
                 if self.config.queue_bound.is_some() {
                     self.changed.notify_all();
                 }
-                let limit = limit.and_then(|limit| now.checked_add(limit));
+                let limit = worker.time_is_up();
                 let help = worker.stuck_from().filter(|_| behind);
                 let help = help.filter(|_| roster.has_others());
                 for at in limit.into_iter().chain(help) {
@@ -81,25 +89,81 @@ impl ProcessPool {
                 self.ring();
                 true
             }
-            Handing::Refused(mut parked, error) => {
-                parked.attempts += 1;
-                if parked.attempts > MOST_ATTEMPTS {
-                    let why = format!("its arguments cannot be sent to a worker: {error}");
-                    undeliverable.push((parked, TaskError::Codec(why.into())));
-                    return true;
-                }
-                let later = now + Duration::from_millis(2 << parked.attempts);
-                roster.retry_at = Some(later);
-                roster.enqueue(parked);
-                self.mind(roster, later);
-                false
+            Handing::Refused(parked, error) => {
+                self.was_refused(parked, &error, roster, now, findings);
+                true
             }
+        }
+    }
+
+    /// The system lacks something for this task: it is tried again later, and others go on meanwhile.
+    fn was_refused(
+        &self,
+        mut parked: Parked,
+        error: &io::Error,
+        roster: &mut Roster,
+        now: Instant,
+        findings: &mut Findings,
+    ) {
+        parked.attempts += 1;
+        if parked.attempts > MOST_ATTEMPTS {
+            let why = format!("its arguments cannot be sent to a worker: {error}");
+            return findings.failed.push((parked, TaskError::Codec(why.into())));
+        }
+        let later = now + Duration::from_millis(2 << parked.attempts);
+        roster.put_aside(parked, later);
+        self.mind(roster, later);
+    }
+
+    /// Copies a task's bytes to where the worker can be sent them that it was promised to, and hands it out; here, or,
+    /// where that takes long, on a thread of its own.
+    pub(in crate::process) fn seal(&self, to_seal: ToSeal) {
+        let to_seal = Arc::new(to_seal);
+        if let Some(pool) = self.me.upgrade().filter(|_| to_seal.length() >= LONG) {
+            let theirs = Arc::clone(&to_seal);
+            if spawn_thread("cf-seal".to_owned(), STACK, move || pool.seal_here(&theirs)).is_ok() {
+                return;
+            }
+        }
+        self.seal_here(&to_seal);
+    }
+
+    fn seal_here(&self, to_seal: &ToSeal) {
+        let (sequence, sealed) = (to_seal.sequence, to_seal.seal());
+        let mut findings = Findings::default();
+        let mut roster = self.roster.lock();
+        let now = Instant::now();
+        let slot = roster.keep_promise(sequence);
+        // It may have been cancelled meanwhile, and the worker may have died.
+        match (roster.queued(sequence), sealed) {
+            (Some(parked), Ok(sealed)) => {
+                parked.was_sealed(Some(sealed));
+                let slot = slot.filter(|slot| roster.places[*slot].has_appetite(now));
+                if let Some((slot, parked)) = slot.and_then(|slot| Some((slot, roster.take_out(sequence)?))) {
+                    self.hand(&mut roster, slot, parked, now, &mut findings);
+                }
+            }
+            (Some(parked), Err(error)) => {
+                parked.was_sealed(None);
+                if let Some(parked) = roster.take_out(sequence) {
+                    self.was_refused(parked, &error, &mut roster, now, &mut findings);
+                }
+            }
+            (None, _) => {}
+        }
+        // The next one is the supervisor's to hand out: this thread may have other things to do.
+        let has_more = roster.has_queued();
+        drop(roster);
+        findings.conclude(self);
+        self.tell_of_room();
+        if has_more {
+            self.ring();
         }
     }
 
     /// Takes back what others could run sooner: all that stands behind a long task, which then is before everything
     /// that came later; and what some have been handed ahead while others are idle.
-    pub(in crate::process) fn share(&self, roster: &mut Roster, now: Instant, undeliverable: &mut Vec<Undeliverable>) {
+    pub(in crate::process) fn share(&self, roster: &mut Roster, now: Instant, findings: &mut Findings) {
         if !roster.has_others() {
             return;
         }
@@ -119,7 +183,7 @@ impl ProcessPool {
         }
         if !back.is_empty() {
             back.into_iter().for_each(|parked| roster.enqueue(parked));
-            self.dispatch(roster, undeliverable);
+            self.dispatch(roster, findings);
         }
     }
 
@@ -132,4 +196,17 @@ impl ProcessPool {
         roster.places[slot].starting = true;
         Some(slot)
     }
+}
+
+/// A task that can be handed out now, by its sequence; one that cannot is promised to the worker.
+fn promise(parked: &mut Parked, worker: &mut Option<Worker>, findings: &mut Findings) -> Option<u64> {
+    if parked.is_being_sealed() {
+        return None;
+    }
+    let Some(to_seal) = parked.give_to_seal() else { return Some(parked.sequence) };
+    if let Some(worker) = worker {
+        worker.promised = Some(to_seal.sequence);
+    }
+    findings.to_seal.push(to_seal);
+    None
 }

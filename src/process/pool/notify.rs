@@ -1,8 +1,9 @@
 //! Telling those who wait for a task by code of their own, wakers and callbacks: not on the supervisor's thread, which
 //! must never be held up, nor wait for what it alone can bring about.
 //!
-//! One thread goes through what is to be told, for as long as there is something. If what it calls waits for a task, in
-//! one of the crate's waits, another thread goes on meanwhile: what is awaited may have to be told of first.
+//! One thread goes through what is to be told, for as long as there is something, and a moment longer, since there may be
+//! more: to start a thread takes as long as to tell of many tasks. If what it calls waits for a task, in one of the
+//! crate's waits, another thread goes on meanwhile: what is awaited may have to be told of first.
 //!
 //! Where the system gives no thread, whoever has something to tell does it. If that is the supervisor, no wait is begun
 //! there: what is awaited might never come.
@@ -13,9 +14,12 @@ use crate::task::{CellRef, Conclusion, Pause, Place, Residence, Runner, Step, Ta
 use std::cell::Cell;
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
-/// What callbacks have; whoever comes next starts a thread anew.
+/// What callbacks have.
 const STACK: usize = 2 << 20;
+/// How long a thread stays that has nothing to tell.
+const LINGER: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Default)]
 pub(in crate::process) struct Notifier {
@@ -25,8 +29,10 @@ pub(in crate::process) struct Notifier {
 #[derive(Default)]
 struct Desk {
     due: Mutex<Due>,
-    /// Nothing is left to be told.
+    /// Nothing is left to be told, or a thread has gone.
     idle: Condvar,
+    /// There is something to be told, or the thread that has nothing to tell is to go.
+    more: Condvar,
 }
 
 #[derive(Default)]
@@ -35,6 +41,12 @@ struct Due {
     /// Threads at work, and those of them that wait.
     threads: usize,
     waiting: usize,
+    /// A thread stays that has nothing to tell.
+    has_spare: bool,
+    /// It counts as being at work, and has not come to it yet.
+    is_called: bool,
+    /// None is to stay any more.
+    is_dismissed: bool,
 }
 
 thread_local! {
@@ -67,11 +79,13 @@ impl Notifier {
         f()
     }
 
-    /// Waits until everything that was to be told is. `false`: the deadline came first.
+    /// Waits until everything that was to be told is, and the threads have gone. `false`: the deadline came first.
     pub(in crate::process) fn join(&self, deadline: Deadline) -> bool {
         blocking(|| {
             let mut due = self.desk.due.lock();
-            while due.threads > 0 && !deadline.is_past() {
+            due.is_dismissed = true;
+            self.desk.more.notify_all();
+            while (due.threads > 0 || due.has_spare) && !deadline.is_past() {
                 due = self.desk.idle.wait_until(due, deadline);
             }
             due.threads == 0
@@ -105,12 +119,42 @@ fn attend(desk: &Arc<Desk>) {
             return;
         }
         due.threads += 1;
+        if due.has_spare && !due.is_called {
+            due.is_called = true;
+            desk.more.notify_all();
+            return;
+        }
     }
     let theirs = Arc::clone(desk);
-    if spawn_thread("cf-notify".to_owned(), STACK, move || work(&theirs)).is_err() {
+    let attend = move || {
+        work(&theirs);
+        while stay(&theirs) {
+            work(&theirs);
+        }
+    };
+    if spawn_thread("cf-notify".to_owned(), STACK, attend).is_err() {
         // Better by the wrong thread than never.
         work(desk);
     }
+}
+
+/// Stays for a moment. `true`: there is something to be told.
+fn stay(desk: &Desk) -> bool {
+    let mut due = desk.due.lock();
+    if due.has_spare {
+        return false;
+    }
+    due.has_spare = true;
+    let until = Deadline::after(Some(LINGER));
+    while !due.is_called && !due.is_dismissed && !until.is_past() {
+        due = desk.more.wait_until(due, until);
+    }
+    due.has_spare = false;
+    let is_called = std::mem::take(&mut due.is_called);
+    if !is_called {
+        desk.idle.notify_all();
+    }
+    is_called
 }
 
 /// For as long as it is there, this thread is at a desk.
@@ -153,7 +197,7 @@ struct Attendant {
 
 impl Place for Attendant {
     fn before_wait(&self, pause: &Pause<'_>, _parker: &Parker) -> Step {
-        if must_not_wait() && !pause.firm {
+        if self.must_not_sleep() && !pause.firm {
             return Step::Never(
                 "a callback waits that is run by the supervisor of its pool, because the system gives no other thread"
                     .into(),
@@ -174,5 +218,9 @@ impl Place for Attendant {
 
     fn turn_key(&self) -> Option<usize> {
         None
+    }
+
+    fn must_not_sleep(&self) -> bool {
+        must_not_wait()
     }
 }

@@ -1,5 +1,6 @@
 //! A task that a pool has accepted, until it ends: in the queue, or handed to a worker, or in the queue once more.
 
+use super::worker::INLINE;
 use crate::error::TaskError;
 use crate::memfd::Sealed;
 use crate::process::code::CodeTable;
@@ -17,10 +18,9 @@ pub(in crate::process) struct Parked {
     pub(in crate::process) packed: Packed,
     /// Its place in the order in which tasks were submitted.
     pub(in crate::process) sequence: u64,
-    /// Nothing once they are in `sealed`.
-    bytes: Vec<u8>,
-    /// In memory that a worker can be sent; made when it is first needed.
-    sealed: Option<Sealed>,
+    bytes: Bytes,
+    /// Somebody copies them to where a worker can be sent them.
+    is_being_sealed: bool,
     /// What the arguments need.
     beside: Vec<Arc<OwnedFd>>,
     items: usize,
@@ -39,6 +39,35 @@ pub(in crate::process) struct Parked {
     pub(in crate::process) attempts: u32,
 }
 
+/// A task's envelope.
+enum Bytes {
+    /// For the ring.
+    Small(Vec<u8>),
+    /// Too much for the ring; shared with whoever copies it to where a worker can be sent it.
+    Large(Arc<[Vec<u8>; 2]>),
+    Sealed(Sealed),
+}
+
+/// What is to be [sealed](Parked::is_sealed) outside of the pool's lock.
+pub(in crate::process) struct ToSeal {
+    pub(in crate::process) sequence: u64,
+    pieces: Arc<[Vec<u8>; 2]>,
+}
+
+impl ToSeal {
+    pub(in crate::process) fn length(&self) -> usize {
+        self.pieces.iter().map(Vec::len).sum()
+    }
+
+    /// Copies the bytes to where a worker can be sent them.
+    ///
+    /// # Errors
+    /// The system's.
+    pub(in crate::process) fn seal(&self) -> io::Result<Sealed> {
+        Sealed::copy_of(&[&self.pieces[0], &self.pieces[1]])?.ok_or_else(|| io::ErrorKind::InvalidInput.into())
+    }
+}
+
 impl Parked {
     /// # Errors
     /// The task back, with why it cannot travel.
@@ -50,14 +79,20 @@ impl Parked {
     ) -> Result<Self, (Packed, TaskError)> {
         let name = packed.name().map(str::to_owned);
         let (limit, retries) = (packed.run_limit(), packed.retries());
-        match envelope::seal(&parcel, name.as_deref(), code) {
-            Ok(bytes) => Ok(Parked {
+        let items = parcel.items;
+        match envelope::seal(parcel, name.as_deref(), code) {
+            Ok([mut head, payload]) => Ok(Parked {
                 packed,
                 sequence: 0,
-                bytes,
-                sealed: None,
+                bytes: if head.len() + payload.len() <= INLINE {
+                    head.extend_from_slice(&payload);
+                    Bytes::Small(head)
+                } else {
+                    Bytes::Large(Arc::new([head, payload]))
+                },
+                is_being_sealed: false,
                 beside,
-                items: parcel.items,
+                items,
                 first: 0,
                 segments: Vec::new(),
                 elapsed: Duration::ZERO,
@@ -71,17 +106,40 @@ impl Parked {
         }
     }
 
-    pub(in crate::process) fn bytes(&self) -> &[u8] {
-        self.sealed.as_ref().map_or(&self.bytes, Sealed::bytes)
+    /// What goes through the ring; `None`: it is too much for that.
+    pub(in crate::process) fn small_bytes(&self) -> Option<&[u8]> {
+        match &self.bytes {
+            Bytes::Small(bytes) => Some(bytes),
+            Bytes::Large(_) | Bytes::Sealed(_) => None,
+        }
     }
 
-    /// Copies its bytes to where a worker can be sent them.
-    pub(in crate::process) fn seal(&mut self) -> io::Result<()> {
-        if self.sealed.is_none() {
-            self.sealed = Sealed::copy_of(&self.bytes)?;
-            self.bytes = Vec::new();
+    /// What somebody has to seal before it can be handed out.
+    pub(in crate::process) fn to_seal(&self) -> Option<ToSeal> {
+        match &self.bytes {
+            Bytes::Large(pieces) => Some(ToSeal { sequence: self.sequence, pieces: Arc::clone(pieces) }),
+            Bytes::Small(_) | Bytes::Sealed(_) => None,
         }
-        Ok(())
+    }
+
+    /// The same, for the caller to do; until then it cannot be handed out.
+    pub(in crate::process) fn give_to_seal(&mut self) -> Option<ToSeal> {
+        let to_seal = self.to_seal();
+        self.is_being_sealed |= to_seal.is_some();
+        to_seal
+    }
+
+    /// Somebody has been given it to [seal](Self::give_to_seal), and is at it.
+    pub(in crate::process) fn is_being_sealed(&self) -> bool {
+        self.is_being_sealed
+    }
+
+    /// What came of that: it can be handed out from now on, or has to be tried again.
+    pub(in crate::process) fn was_sealed(&mut self, sealed: Option<Sealed>) {
+        self.is_being_sealed = false;
+        if let Some(sealed) = sealed {
+            self.bytes = Bytes::Sealed(sealed);
+        }
     }
 
     pub(in crate::process) fn items(&self) -> usize {
@@ -93,18 +151,13 @@ impl Parked {
         self.first
     }
 
-    /// Whether it can go through the ring by itself.
-    pub(in crate::process) fn is_small(&self, most: usize) -> bool {
-        self.bytes().len() <= most && self.beside.is_empty()
-    }
-
-    /// What is to be sent with it: the bytes first, if they are not to go through the ring.
-    pub(in crate::process) fn descriptors(&mut self, with_bytes: bool) -> io::Result<Vec<BorrowedFd<'_>>> {
-        if with_bytes {
-            self.seal()?;
-        }
-        let bytes = self.sealed.as_ref().filter(|_| with_bytes).map(|sealed| sealed.descriptor().as_fd());
-        Ok(bytes.into_iter().chain(self.beside.iter().map(|beside| beside.as_fd())).collect())
+    /// What is to be sent with it: the bytes first, if they do not go through the ring.
+    pub(in crate::process) fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        let bytes = match &self.bytes {
+            Bytes::Sealed(sealed) => Some(sealed.descriptor().as_fd()),
+            Bytes::Small(_) | Bytes::Large(_) => None,
+        };
+        bytes.into_iter().chain(self.beside.iter().map(|beside| beside.as_fd())).collect()
     }
 
     /// Frames of items that have ended.
@@ -131,6 +184,16 @@ impl Parked {
     /// Every item has had its turn.
     pub(in crate::process) fn is_complete(&self) -> bool {
         self.first >= self.items
+    }
+
+    /// Ends one that has begun, as cancelled; a chunk keeps what it has.
+    pub(in crate::process) fn cut_off(mut self, runner: &impl Runner) {
+        if self.items == 1 {
+            self.packed.fail(TaskError::Cancelled, runner);
+        } else {
+            self.failed(self.items - self.first, TaskError::Cancelled);
+            self.arrive(runner);
+        }
     }
 
     /// Ends it as cancelled; a chunk keeps what it has.

@@ -18,13 +18,14 @@ impl ProcessPool {
         }
         let mut roster = self.roster.lock();
         let sequence = ticket(task);
-        let queued = roster.queue.remove(&sequence);
-        let mail = || roster.places.iter_mut().find_map(|place| place.mail.remove(&sequence));
-        if let Some(taken) = queued.or_else(mail) {
+        if let Some(taken) = roster.take_out(sequence) {
             self.tell_of_change(roster);
             return Some(taken);
         }
-        let taken = roster.workers().find_map(|worker| worker.take_back(sequence).ok().flatten())?;
+        let take_back = |worker: &mut Worker| Some((worker.take_back(sequence).ok()??, worker.time_is_up()));
+        let (taken, time_is_up) = roster.workers().find_map(take_back)?;
+        // Another one may be the first of its worker now.
+        time_is_up.into_iter().for_each(|at| self.mind(&mut roster, at));
         if roster.has_queued() {
             // Its worker can be given another one.
             self.ring();
@@ -40,10 +41,12 @@ impl ProcessPool {
         let mut findings = Findings::default();
         let mut roster = self.roster.lock();
         let now = Instant::now();
+        let mut time_is_up = None;
         for place in &mut roster.places {
             let Some(worker) = place.worker.as_mut().filter(|worker| worker.has(sequence)) else { continue };
             worker.collect(&mut findings.ended, now);
             place.completed += findings.ended.len() as u64;
+            time_is_up = worker.time_is_up();
             if worker.is_worn() || worker.damage.is_some() {
                 // It is to be replaced.
                 self.ring();
@@ -52,9 +55,10 @@ impl ProcessPool {
             let late = worker.doom.filter(|doom| doom.because == Because::Late).and_then(|doom| doom.sequence);
             late.into_iter().for_each(|sequence| findings.was_late(sequence));
         }
-        self.dispatch(&mut roster, &mut findings.failed);
+        time_is_up.into_iter().for_each(|at| self.mind(&mut roster, at));
+        self.dispatch(&mut roster, &mut findings);
         let had_queued = roster.has_queued();
-        self.share(&mut roster, now, &mut findings.failed);
+        self.share(&mut roster, now, &mut findings);
         if roster.has_queued() && !had_queued {
             // Perhaps workers can be started for it.
             self.ring();
@@ -62,10 +66,7 @@ impl ProcessPool {
         if let Some(at) = self.config.idle_timeout.and_then(|limit| now.checked_add(limit)) {
             self.mind(&mut roster, at);
         }
-        if findings.is_empty() {
-            return;
-        }
-        let rings = roster.has_nothing() && !matches!(roster.stage, Stage::Open);
+        let rings = findings.has_ends() && roster.has_nothing() && !matches!(roster.stage, Stage::Open);
         drop(roster);
         findings.conclude(self);
         self.tell_of_room();
@@ -104,16 +105,16 @@ impl Remote for ProcessPool {
         self.is_usable_here() && self.roster.lock().workers().any(|worker| worker.runs(sequence).unwrap_or(true))
     }
 
-    fn watch(&self, task: &Header) -> Result<(), TaskError> {
-        if !self.is_usable_here() {
-            return Err(TaskError::Broken(FORKED.into()));
-        }
+    fn lost(&self) -> Option<TaskError> {
+        (!self.is_usable_here()).then(|| TaskError::Broken(FORKED.into()))
+    }
+
+    fn watch(&self, task: &Header) {
         let sequence = ticket(task);
         let watched = self.roster.lock().workers().find_map(|worker| worker.watch(sequence));
         if watched.is_some_and(|(watch, ticket)| watch.spin_on(ticket) == Watched::Done) {
             self.collect(sequence);
         }
-        Ok(())
     }
 
     fn request_cancel(&self, task: &Header) {

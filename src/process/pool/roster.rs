@@ -31,18 +31,25 @@ pub(in crate::process) struct Place {
     pub(in crate::process) completed: u64,
 }
 
+/// A task for which the system lacked something, so that others go on meanwhile.
+pub(in crate::process) struct Aside {
+    parked: Parked,
+    /// When to try again.
+    until: Instant,
+}
+
 pub(in crate::process) struct Roster {
     pub(in crate::process) stage: Stage,
     /// By their order of submission, so that what comes back from a dead worker goes where it was.
     pub(in crate::process) queue: BTreeMap<u64, Parked>,
+    /// The same of those that are to be tried again later; then they go back to where they were.
+    pub(in crate::process) aside: BTreeMap<u64, Aside>,
     pub(in crate::process) next: u64,
     /// Tasks that are being packed, and have their place in the queue already.
     pub(in crate::process) reserved: usize,
     pub(in crate::process) places: Vec<Place>,
     /// What starts have come to that failed since the last that did not, without anybody to do the work meanwhile.
     pub(in crate::process) failures: u32,
-    /// When to try again to hand tasks out, after the system has refused it.
-    pub(in crate::process) retry_at: Option<Instant>,
     pub(in crate::process) is_supervised: bool,
     /// When the supervisor looks next, if nothing happens before; `None`: it does not.
     pub(in crate::process) looks_at: Option<Instant>,
@@ -65,11 +72,11 @@ impl Roster {
         Roster {
             stage: Stage::Open,
             queue: BTreeMap::new(),
+            aside: BTreeMap::new(),
             next: 0,
             reserved: 0,
             places: std::iter::repeat_with(Place::default).take(places).collect(),
             failures: 0,
-            retry_at: None,
             is_supervised: false,
             looks_at: None,
             cancels: false,
@@ -95,14 +102,58 @@ impl Roster {
     }
 
     pub(in crate::process) fn has_queued(&self) -> bool {
-        !self.queue.is_empty() || self.places.iter().any(|place| !place.mail.is_empty())
+        !self.queue.is_empty() || !self.aside.is_empty() || self.places.iter().any(|place| !place.mail.is_empty())
     }
 
     /// Takes out all that is queued.
     pub(in crate::process) fn take_queued(&mut self) -> Vec<Parked> {
         let mut taken: Vec<Parked> = std::mem::take(&mut self.queue).into_values().collect();
+        taken.extend(std::mem::take(&mut self.aside).into_values().map(|aside| aside.parked));
         taken.extend(self.places.iter_mut().flat_map(|place| std::mem::take(&mut place.mail).into_values()));
         taken
+    }
+
+    /// Takes one out, wherever it is queued.
+    pub(in crate::process) fn take_out(&mut self, sequence: u64) -> Option<Parked> {
+        let queued = self.queue.remove(&sequence);
+        let aside = || self.aside.remove(&sequence).map(|aside| aside.parked);
+        queued.or_else(aside).or_else(|| self.places.iter_mut().find_map(|place| place.mail.remove(&sequence)))
+    }
+
+    /// Keeps one out of the others' way for a while.
+    pub(in crate::process) fn put_aside(&mut self, parked: Parked, until: Instant) {
+        self.aside.insert(parked.sequence, Aside { parked, until });
+    }
+
+    /// Those whose time has come go back to where they were.
+    pub(in crate::process) fn bring_back(&mut self, now: Instant) {
+        let due = self.aside.values().filter(|aside| aside.until <= now).map(|aside| aside.parked.sequence);
+        for sequence in due.collect::<Vec<u64>>() {
+            if let Some(Aside { parked, .. }) = self.aside.remove(&sequence) {
+                self.enqueue(parked);
+            }
+        }
+    }
+
+    /// When to try the next of these again.
+    pub(in crate::process) fn aside_until(&self) -> Option<Instant> {
+        self.aside.values().map(|aside| aside.until).min()
+    }
+
+    /// A task, if it is queued.
+    pub(in crate::process) fn queued(&mut self, sequence: u64) -> Option<&mut Parked> {
+        let mail = self.places.iter_mut().find_map(|place| place.mail.get_mut(&sequence));
+        self.queue.get_mut(&sequence).or(mail)
+    }
+
+    /// What the worker waits for that was promised this task, is over. Its place, if it is still there.
+    pub(in crate::process) fn keep_promise(&mut self, sequence: u64) -> Option<usize> {
+        let promised = |place: &Place| place.worker.as_ref().is_some_and(|worker| worker.promised == Some(sequence));
+        let slot = self.places.iter().position(promised)?;
+        if let Some(worker) = &mut self.places[slot].worker {
+            worker.promised = None;
+        }
+        Some(slot)
     }
 
     /// The place of the worker that should be given the next task.
@@ -130,7 +181,13 @@ impl Roster {
     /// Tasks that wait to be begun, as a bound on them counts. The first task of a worker is as good as begun.
     pub(in crate::process) fn waiting(&self) -> usize {
         let handed = |place: &Place| place.worker.as_ref().map_or(0, |worker| worker.handed.len().saturating_sub(1));
-        self.reserved + self.queue.len() + self.places.iter().map(handed).sum::<usize>()
+        self.reserved + self.queue.len() + self.aside.len() + self.places.iter().map(handed).sum::<usize>()
+    }
+
+    /// Tasks that were accepted and have not ended.
+    pub(in crate::process) fn unfinished(&self) -> usize {
+        let of_place = |place: &Place| place.mail.len() + place.worker.as_ref().map_or(0, |worker| worker.handed.len());
+        self.reserved + self.queue.len() + self.aside.len() + self.places.iter().map(of_place).sum::<usize>()
     }
 
     /// Tasks that have run to their end.
@@ -140,9 +197,7 @@ impl Roster {
 
     /// Nothing is left to be done.
     pub(in crate::process) fn has_nothing(&self) -> bool {
-        let worker_has_nothing = |worker: &Worker| worker.handed.is_empty();
-        let has_nothing = |place: &Place| place.worker.as_ref().is_none_or(worker_has_nothing);
-        self.reserved == 0 && !self.has_queued() && self.places.iter().all(has_nothing)
+        self.unfinished() == 0
     }
 
     /// Whether somebody works on the end of the pool, or will: a task that is being packed may start it all.
@@ -161,7 +216,12 @@ impl Roster {
 impl Place {
     /// Whether its worker can be given a task that is for it alone.
     pub(in crate::process) fn wants_mail(&self, now: Instant) -> bool {
-        !self.mail.is_empty() && self.worker.as_ref().is_some_and(|worker| worker.appetite(now) > 0)
+        !self.mail.is_empty() && self.has_appetite(now)
+    }
+
+    /// Whether its worker can be given a task.
+    pub(in crate::process) fn has_appetite(&self, now: Instant) -> bool {
+        self.worker.as_ref().is_some_and(|worker| worker.appetite(now) > 0)
     }
 
     /// Whether a worker could be started for it.

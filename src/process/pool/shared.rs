@@ -5,11 +5,11 @@
 //! runs under the lock: tasks are packed before it is taken, and end after it is released.
 
 use super::echo::Echo;
+use super::findings::Findings;
 use super::notify::{Notifier, must_not_wait};
 use super::parked::Parked;
 use super::roster::{Roster, Stage};
 use super::supervisor;
-use super::worker::INLINE;
 use crate::error::{RejectReason, Rejected, TaskError};
 use crate::process::code::CodeTable;
 use crate::process::launch::Origin;
@@ -117,9 +117,10 @@ impl ProcessPool {
             }
         };
         let mut parked = self.pack(task);
-        if let Some(parked) = parked.as_mut().filter(|parked| is_next && parked.bytes().len() > INLINE) {
-            // Now, while nobody waits for the lock. If the system refuses, that is met where the task is handed out.
-            let _ = parked.seal();
+        if let (Some(parked), true) = (&mut parked, is_next) {
+            // If the system refuses, that is met where the task is handed out.
+            let sealed = parked.to_seal().and_then(|to_seal| to_seal.seal().ok());
+            parked.was_sealed(sealed);
         }
         let mut roster = self.roster.lock();
         roster.reserved -= 1;
@@ -129,7 +130,11 @@ impl ProcessPool {
         };
         parked.sequence = sequence;
         parked.only = only;
-        let in_time = parked.packed.set_ticket(sequence);
+        if let Err(fate) = parked.packed.set_ticket(sequence) {
+            self.tell_of_change(roster);
+            parked.packed.meet(fate, &self.notifier);
+            return Ok(());
+        }
         if let Stage::Broken(why) = &roster.stage {
             let why = TaskError::Broken(Arc::clone(why));
             self.tell_of_change(roster);
@@ -143,19 +148,12 @@ impl ProcessPool {
             parked.cancel(&self.notifier);
             return Ok(());
         }
-        if !in_time {
-            self.tell_of_change(roster);
-            parked.packed.fail(TaskError::DeadlineExceeded, &self.notifier);
-            return Ok(());
-        }
         roster.enqueue(parked);
-        let mut refused = Vec::new();
-        self.dispatch(&mut roster, &mut refused);
+        let mut findings = Findings::default();
+        self.dispatch(&mut roster, &mut findings);
         self.see_to_supervision(roster);
         self.tell_of_room();
-        for (parked, error) in refused {
-            parked.packed.fail(error, &self.notifier);
-        }
+        findings.conclude(self);
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use super::roster::{Roster, Stage};
 use super::shared::ProcessPool;
 use super::ward::{News, Unfit, Ward};
 use super::worker::{Because, Doom, Worker};
+use crate::error::TaskError;
 use crate::process::launch::{self, Newborn};
 use crate::process::serve::serve;
 use crate::process::words::Orders;
@@ -54,8 +55,9 @@ impl Supervisor {
             for slot in 0..roster.places.len() {
                 self.look_after(slot, &mut roster, now, &mut findings);
             }
-            pool.dispatch(&mut roster, &mut findings.failed);
-            pool.share(&mut roster, now, &mut findings.failed);
+            fail_what_is_broken(&mut roster, &mut findings);
+            pool.dispatch(&mut roster, &mut findings);
+            pool.share(&mut roster, now, &mut findings);
             self.close_what_is_not_needed(&mut roster, now);
             let missing = if roster.kills { None } else { pool.missing(&mut roster, now) };
             let is_over = roster.is_over();
@@ -95,9 +97,12 @@ impl Supervisor {
             if let Some(damage) = worker.damage {
                 ward.unfit.get_or_insert_with(|| Unfit::Damaged(damage.to_string()));
             }
-            worker.mind_the_time(now, grace);
-            if worker.is_ready {
+            let (back, has_served) = (worker.mind_the_time(now, grace), worker.has_served);
+            if has_served {
                 death::start_succeeded(slot, roster);
+            }
+            for parked in back {
+                findings.take_again(parked, roster);
             }
         }
         let Some(worker) = roster.places[slot].worker.as_mut() else { return };
@@ -197,7 +202,7 @@ impl Supervisor {
         let waits = roster.has_queued();
         let lacks_workers = waits || roster.workers().any(|worker| worker.movable() > 0);
         alarms.extend(roster.kill_at.filter(|_| !roster.kills));
-        alarms.extend(roster.retry_at.filter(|_| waits));
+        alarms.extend(roster.aside_until());
         alarms.extend(roster.help_due(looked));
         for (place, ward) in roster.places.iter_mut().zip(&self.wards) {
             alarms.extend(place.not_before.filter(|at| lacks_workers && *at > looked));
@@ -238,6 +243,15 @@ impl Supervisor {
             let wrote = reads && ward.stderr.is_some() && next();
             ward.news = News { wrote, spoke, over };
         }
+    }
+}
+
+/// What comes back from a worker to a pool that cannot run it any more.
+fn fail_what_is_broken(roster: &mut Roster, findings: &mut Findings) {
+    if let Stage::Broken(why) = &roster.stage {
+        let why = Arc::clone(why);
+        let back = roster.take_queued().into_iter();
+        findings.failed.extend(back.map(|parked| (parked, TaskError::Broken(Arc::clone(&why)))));
     }
 }
 

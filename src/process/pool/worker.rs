@@ -1,6 +1,8 @@
-//! One worker process, as its pool knows it: what it was handed, and what came back (`results`).
+//! One worker process, as its pool knows it: what it was handed, what came back (`results`), and how long its tasks may
+//! run (`time`).
 
 mod results;
+mod time;
 
 use super::parked::Parked;
 use crate::process::launch::LastWords;
@@ -34,7 +36,20 @@ pub(in crate::process) struct Handed {
     pub(in crate::process) parked: Parked,
     /// When it was the first in the line, as far as the parent has seen.
     pub(in crate::process) since: Instant,
+    handed_at: Instant,
+    /// When the worker began it, once it has and the parent has looked.
+    began: Option<Instant>,
+    /// Of one with a limit: when to look whether its time is up.
+    look_at: Option<Instant>,
     sent: bool,
+}
+
+impl Handed {
+    /// It is the first in the line from now on, as far as the parent sees. A limit beyond all clocks is none.
+    fn is_first(&mut self, now: Instant) {
+        self.since = now;
+        self.look_at = self.parked.limit.and_then(|limit| now.checked_add(limit.max(SOON)));
+    }
 }
 
 /// What came of handing a task to a worker.
@@ -62,11 +77,15 @@ pub(in crate::process) struct Worker {
     socket: Arc<OwnedFd>,
     /// It has its state, and takes tasks.
     pub(in crate::process) is_ready: bool,
+    /// It has taken one, so starting workers leads to something.
+    pub(in crate::process) has_served: bool,
     sender: Sender<Mapped>,
     watch: Watch<Mapped>,
     pub(in crate::process) handed: VecDeque<Handed>,
     post: Pigeonholes,
     serial: u32,
+    /// The task that is being made ready for it, and before which it gets no other.
+    pub(in crate::process) promised: Option<u64>,
     /// The ring had no room for a task, the last time it was asked.
     pub(in crate::process) lacks_room: bool,
     /// How many more tasks it may be given.
@@ -120,11 +139,13 @@ impl Worker {
             pid,
             socket,
             is_ready: false,
+            has_served: false,
             watch: sender.watch(spinning_may_pay()),
             sender,
             handed: VecDeque::new(),
             post: Pigeonholes::default(),
             serial: 0,
+            promised: None,
             lacks_room: false,
             left: most_tasks,
             idle_since: now,
@@ -142,13 +163,11 @@ impl Worker {
 
     /// How many more tasks it should be given now.
     pub(in crate::process) fn appetite(&self, now: Instant) -> usize {
-        if self.is_closed || !self.is_ready {
+        if self.is_closed || !self.is_ready || self.promised.is_some() {
             return 0;
         }
         let depth = match self.pace {
             _ if self.stuck_from().is_some_and(|at| at <= now) => 1,
-            // A limit counts from when a task is the first in the line, so nothing stands before it.
-            _ if self.handed.front().is_some_and(|handed| handed.parked.limit.is_some()) => 1,
             None => 1,
             Some(pace) => (AHEAD.as_nanos() / pace.as_nanos().max(1)).clamp(1, MOST_AHEAD as u128) as usize,
         };
@@ -178,20 +197,18 @@ impl Worker {
     }
 
     pub(in crate::process) fn is_idle(&self) -> bool {
-        self.is_ready && self.handed.is_empty()
+        self.is_ready && self.handed.is_empty() && self.promised.is_none()
     }
 
-    pub(in crate::process) fn hand(&mut self, mut parked: Parked, now: Instant) -> Handing {
-        if parked.limit.is_some() && !self.handed.is_empty() {
-            return Handing::Later(parked);
-        }
-        let small = parked.is_small(INLINE);
+    pub(in crate::process) fn hand(&mut self, parked: Parked, now: Instant) -> Handing {
+        let descriptors = parked.descriptors();
+        let small = descriptors.is_empty();
         let sent = self.handed.iter().filter(|handed| handed.sent).count();
         if !small && sent >= MOST_SENT {
             return Handing::Later(parked);
         }
-        let in_ring = parked.bytes().len() <= INLINE;
-        let room = self.sender.room_for(if in_ring { parked.bytes().len() } else { 0 });
+        let bytes = parked.small_bytes();
+        let room = self.sender.room_for(bytes.map_or(0, <[u8]>::len));
         if let Err(lack) = room {
             return self.without_room(parked, lack);
         }
@@ -199,8 +216,7 @@ impl Worker {
         let mut head = Head { items: parked.items() as u32, skip: parked.first() as u32, ..Head::default() };
         if !small {
             self.serial = self.serial.checked_add(1).unwrap_or(1);
-            let descriptors = parked.descriptors(!in_ring);
-            match descriptors.and_then(|descriptors| post::send(&*self.socket, self.serial, &descriptors)) {
+            match post::send(&*self.socket, self.serial, &descriptors) {
                 Ok(()) => {}
                 // It has to take from its socket first what it was sent before.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock && sent > 0 => return Handing::Later(parked),
@@ -212,16 +228,21 @@ impl Worker {
                 Err(error) => return Handing::Refused(parked, error),
             }
             head.serial = self.serial;
-            head.flags = if in_ring { 0 } else { flags::LARGE };
+            head.flags = if bytes.is_some() { 0 } else { flags::LARGE };
         }
-        match self.sender.publish(head, if in_ring { parked.bytes() } else { &[] }) {
+        match self.sender.publish(head, bytes.unwrap_or_default()) {
             Ok(ticket) => {
                 self.left -= 1;
                 // Of one that runs once more, or that was asked on its way here.
                 if parked.packed.snapshot().is_cancel_requested() {
                     self.sender.request_cancel(ticket);
                 }
-                self.handed.push_back(Handed { ticket, parked, since: now, sent: !small });
+                let mut handed =
+                    Handed { ticket, parked, since: now, handed_at: now, began: None, look_at: None, sent: !small };
+                if self.handed.is_empty() {
+                    handed.is_first(now);
+                }
+                self.handed.push_back(handed);
                 Handing::Taken
             }
             Err(lack) => self.without_room(parked, lack),
@@ -280,7 +301,18 @@ impl Worker {
             return Ok(None);
         }
         self.left = self.left.saturating_add(1);
-        Ok(self.handed.remove(at).map(|handed| handed.parked))
+        let taken = self.handed.remove(at).map(|handed| handed.parked);
+        if at == 0 {
+            self.next_is_first(Instant::now());
+        }
+        Ok(taken)
+    }
+
+    /// The first in its line has left it.
+    fn next_is_first(&mut self, now: Instant) {
+        if let Some(next) = self.handed.front_mut() {
+            next.is_first(now);
+        }
     }
 
     pub(in crate::process) fn runs(&mut self, sequence: u64) -> Result<bool, Damage> {
@@ -309,38 +341,6 @@ impl Worker {
         if let Some(handed) = self.handed.iter().find(|handed| handed.parked.sequence == sequence) {
             self.sender.request_cancel(handed.ticket);
         }
-    }
-
-    /// Dooms it for a task that has run for as long as it may.
-    pub(in crate::process) fn mind_the_time(&mut self, now: Instant, grace: Duration) {
-        if self.time_is_up().is_none_or(|at| now < at) {
-            return;
-        }
-        match self.running().map(|handed| handed.parked.sequence) {
-            Some(late) => {
-                self.doom = Some(Doom { because: Because::Late, sequence: Some(late), grace });
-                self.close(now);
-            }
-            // It has not begun, and its time neither; or it has ended, which is met elsewhere.
-            None => {
-                if let Some(first) = self.handed.front_mut() {
-                    let limit = first.parked.limit.unwrap_or_default();
-                    first.since = now + SOON.saturating_sub(limit);
-                }
-            }
-        }
-    }
-
-    fn time_is_up(&self) -> Option<Instant> {
-        let first = self.handed.front().filter(|_| self.doom.is_none())?;
-        // A limit beyond all clocks is none.
-        first.since.checked_add(first.parked.limit?)
-    }
-
-    /// When to look after it next.
-    pub(in crate::process) fn alarm(&self, idle_timeout: Option<Duration>) -> Option<Instant> {
-        let idles = self.is_idle() && !self.is_closed;
-        self.time_is_up().or_else(|| self.idle_since.checked_add(idle_timeout.filter(|_| idles)?))
     }
 
     /// It takes nothing more, and ends when it has done what it has.
@@ -401,6 +401,7 @@ impl Worker {
         }
         let remains = self.sender.remains()?;
         self.try_collect(ended, now)?;
+        self.has_served |= remains.iter().any(|(_, state)| *state == State::Running);
         let mut running = None;
         let running_ticket = remains.iter().find(|(_, state)| *state == State::Running).map(|(ticket, _)| *ticket);
         if let Some(ticket) = running_ticket {

@@ -287,7 +287,7 @@ impl Delivering<'_> {
 
     /// Sends the result in memory of its own; under which number.
     fn send_result(&mut self) -> Result<u32, String> {
-        let sealed = Sealed::copy_of(&self.result).map_err(|error| error.to_string())?;
+        let sealed = Sealed::copy_of(&[&self.result]).map_err(|error| error.to_string())?;
         let sealed = sealed.ok_or_else(|| "it is empty".to_owned())?;
         self.send(&[sealed.descriptor().as_fd()])
     }

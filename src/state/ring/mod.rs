@@ -17,7 +17,7 @@
 //! | word | written by | says |
 //! |---|---|---|
 //! | slot ([`SlotWord`]) | both | lap and state of the task; see there |
-//! | report ([`Report`]), one a slot | worker | where its results begin, how many items have ended, whether one is under way, where results are that found no room, and the final one |
+//! | report ([`Report`]), one a slot | worker | when it was begun, where its results begin, how many items have ended, whether one is under way, where results are that found no room, and the final one |
 //! | position | worker | how many tickets it is past: it touches none of their words again, but for the one transition to DONE that may still be to come |
 //! | head ([`HeadWords`]), one a slot | parent | what the task is, and where its bytes are |
 //! | cancel, one a slot | parent | the lap that was asked to stop, and one; so it needs no reset |
@@ -38,7 +38,8 @@
 //!
 //! The worker takes the slots in order. It resets the report *before* it takes the slot: the report is its own, and the
 //! parent reads it only in RUNNING and DONE, so whoever sees RUNNING, even if the worker died right there, never reads
-//! the report of an earlier lap. It writes bytes before the count that covers them, and the position before DONE, so
+//! the report of an earlier lap. The time goes with the reset, so RUNNING says since when, by a clock that both sides
+//! read. It writes bytes before the count that covers them, and the position before DONE, so
 //! DONE covers everything.
 //!
 //! # When a slot is used again

@@ -31,7 +31,7 @@ pub(crate) struct Reported {
 }
 
 impl Report<'_> {
-    pub(crate) const WORDS: usize = 5;
+    pub(crate) const WORDS: usize = 6;
 
     fn start_word(&self) -> &AtomicU64 {
         &self.0[0]
@@ -53,9 +53,15 @@ impl Report<'_> {
         &self.0[4]
     }
 
-    /// By the worker, before it begins the slot: nothing has ended, and results will begin here.
-    pub(crate) fn reset(&self, start: u64) {
-        for (word, value) in [(self.start_word(), start), (self.progress_word(), 0), (self.spill_word(), 0)] {
+    fn began_word(&self) -> &AtomicU64 {
+        &self.0[5]
+    }
+
+    /// By the worker, before it begins the slot: nothing has ended, results will begin here, and this is the time.
+    pub(crate) fn reset(&self, start: u64, now: u64) {
+        let words =
+            [(self.start_word(), start), (self.progress_word(), 0), (self.spill_word(), 0), (self.began_word(), now)];
+        for (word, value) in words {
             // ORDERING: Relaxed: `begin` publishes them.
             word.store(value, Ordering::Relaxed);
         }
@@ -85,6 +91,12 @@ impl Report<'_> {
     pub(crate) fn start(&self) -> u64 {
         // ORDERING: Relaxed: whoever sees RUNNING or DONE has acquired it.
         self.start_word().load(Ordering::Relaxed)
+    }
+
+    /// When the task was begun, on the clock of both sides.
+    pub(crate) fn began(&self) -> u64 {
+        // ORDERING: Relaxed: whoever sees RUNNING or DONE has acquired it.
+        self.began_word().load(Ordering::Relaxed)
     }
 
     /// `Err`: a count that is none.

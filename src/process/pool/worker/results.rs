@@ -87,12 +87,11 @@ impl Worker {
             took += elapsed;
             count += 1;
             ended.push(handed.parked);
-            if let Some(next) = self.handed.front_mut() {
-                next.since = now;
-            }
+            self.next_is_first(now);
         }
         if count > 0 {
             let last = took / count;
+            self.has_served = true;
             self.pace = Some(self.pace.map_or(last, |pace| (pace * 3 + last) / 4));
             self.idle_since = now;
         }

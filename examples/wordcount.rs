@@ -67,6 +67,16 @@ fn run(dir: &Path) -> Result<bool, Box<dyn Error>> {
     Ok(counts == expected)
 }
 
+/// Shuts the queue down when a consumer is over. A panic ends all of it so: otherwise, with no consumer left, the producer
+/// would wait for room for ever.
+struct Closing<'a>(&'a Queue<String>);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.shutdown(true);
+    }
+}
+
 fn with_a_queue(
     pool: &ThreadPoolExecutor,
     consumers: usize,
@@ -75,6 +85,7 @@ fn with_a_queue(
     let queue = Queue::<String>::bounded(AHEAD);
     pool.scope(|scope| {
         let consume = || {
+            let _closing = Closing(&queue);
             let mut counts = Counts::new();
             // Each text is done at the end of its turn.
             for text in queue.iter() {
@@ -84,7 +95,10 @@ fn with_a_queue(
         };
         let counting: Vec<_> = (0..consumers).map(|_| scope.submit(consume)).collect();
         for text in texts {
-            queue.put(text, None)?;
+            // It is shut down early where a consumer has panicked; its result says so, below.
+            if queue.put(text, None).is_err() {
+                break;
+            }
         }
         assert!(queue.join(None), "there is no limit");
         queue.shutdown(false);

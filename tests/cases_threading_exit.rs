@@ -211,7 +211,12 @@ fn starter() {
     start(
         || {
             MAIN_IS_DONE.wait(None);
-            worker();
+            let starter = current();
+            start_joining(move || {
+                starter.join(None).unwrap();
+                work();
+                say("thread done");
+            });
             say("starter done");
         },
         false,

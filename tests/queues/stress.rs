@@ -34,7 +34,8 @@ macro_rules! everything_at_once {
                     scope.spawn(|| {
                         loop {
                             match queue.get(Duration::from_micros(5)) {
-                                Ok(item) => add(item.into_inner()),
+                                // It is done when it is dropped, after that.
+                                Ok(item) => add(*item),
                                 Err(error) if error.is_shut_down() => return,
                                 Err(error) => assert!(error.is_timed_out()),
                             }

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a model fails where anything does")]
 
 use super::wakers::waker;
-use super::{bounded, exhaustively};
+use super::{Drops, bounded, exhaustively};
 use crate::queue::{GetError, LifoQueue, Queue};
 use loom::thread;
 use std::future::Future;
@@ -52,10 +52,16 @@ fn waiting_for_room_against_getting() {
     bounded(4, || waiting_for_room(1, 2));
 }
 
-/// As above, with two locks.
+/// As above, with two places.
 #[test]
-fn waiting_for_room_against_getting_with_a_large_bound() {
-    bounded(3, || waiting_for_room(2, 3));
+fn waiting_for_room_against_getting_from_two_places() {
+    bounded(2, || waiting_for_room(2, 3));
+}
+
+/// As above, with a place more than there may be items.
+#[test]
+fn waiting_for_room_against_getting_with_a_place_to_spare() {
+    bounded(2, || waiting_for_room(3, 4));
 }
 
 fn waiting_for_room(bound: usize, items: u32) {
@@ -67,6 +73,109 @@ fn waiting_for_room(bound: usize, items: u32) {
         assert!(queue.len() <= bound);
     }
     putter.join().unwrap();
+}
+
+/// Too large for a ring, in a model.
+struct Large([u32; 256]);
+
+/// As above, with two locks.
+#[test]
+fn waiting_for_room_against_getting_with_two_locks() {
+    bounded(3, || {
+        let queue = Arc::new(Queue::bounded(2));
+        let putting = Arc::clone(&queue);
+        let putter = thread::spawn(move || (0..3).for_each(|item| putting.put(Large([item; 256]), None).unwrap()));
+        for item in 0..3 {
+            assert_eq!(queue.get(None).unwrap().0[255], item);
+            assert!(queue.len() <= 2);
+        }
+        putter.join().unwrap();
+    });
+}
+
+/// Would show: more items than there is room for, where a place is to spare; or no room seen where there is some.
+#[test]
+fn two_putters_where_a_place_is_to_spare() {
+    bounded(3, || {
+        let queue = Arc::new(Queue::bounded(3));
+        queue.put(0, None).unwrap();
+        queue.put(1, None).unwrap();
+        let putters = [2, 3].map(|item| {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || queue.try_put(item).is_ok())
+        });
+        let early = queue.len();
+        assert!((2..=3).contains(&early), "{early}");
+        assert_eq!(got(&queue), Ok(0));
+        let put = putters.map(|putter| putter.join().unwrap());
+        assert!(put[0] || put[1]);
+        assert_eq!(queue.len(), 1 + usize::from(put[0]) + usize::from(put[1]));
+    });
+}
+
+/// Would show: a length, or a number of unfinished items, that was never true, because things came and went between two
+/// looks.
+#[test]
+fn looking_at_a_ring_against_coming_and_going() {
+    exhaustively(|| looking_against_coming_and_going(Queue::bounded(2)));
+}
+
+/// As above, with two locks.
+#[test]
+fn looking_against_coming_and_going_with_two_locks() {
+    exhaustively(|| looking_against_coming_and_going(Queue::unbounded()));
+}
+
+fn looking_against_coming_and_going(queue: Queue<u32>) {
+    let queue = Arc::new(queue);
+    let looking = Arc::clone(&queue);
+    // Who looks comes second, because loom puts a look between steps that came before it only.
+    let looker = thread::spawn(move || {
+        assert!(looking.len() <= 1 && !looking.is_full());
+        assert!(looking.unfinished() <= 1);
+    });
+    for item in 0..2 {
+        queue.try_put(item).unwrap();
+        assert_eq!(*queue.try_get().unwrap(), item);
+    }
+    looker.join().unwrap();
+}
+
+/// Would show: room that goes with a future that is dropped as it is woken, beside a thread that waits for room too.
+#[test]
+fn a_cancelled_put_against_getting() {
+    bounded(3, || {
+        let queue = Arc::new(Queue::bounded(1));
+        queue.put(0, None).unwrap();
+        let (_, noted) = waker();
+        let mut cancelled = Box::pin(queue.put_async(1));
+        assert!(cancelled.as_mut().poll(&mut Context::from_waker(&noted)).is_pending());
+        let (putting, getting) = (Arc::clone(&queue), Arc::clone(&queue));
+        let putter = thread::spawn(move || putting.put(2, None).unwrap());
+        let getter = thread::spawn(move || assert_eq!(got(&getting), Ok(0)));
+        drop(cancelled);
+        putter.join().unwrap();
+        getter.join().unwrap();
+        assert_eq!(got(&queue), Ok(2));
+    });
+}
+
+/// Would show: an item of a ring that two have, one who gets it and one who throws it away, or nobody; a joiner of whom
+/// neither knows.
+#[test]
+fn emptying_a_ring_against_getting_and_joining() {
+    bounded(2, || {
+        let drops = Drops::new();
+        let queue = Arc::new(Queue::bounded(2));
+        assert!(queue.try_put(drops.item()).is_ok() && queue.try_put(drops.item()).is_ok());
+        let (getting, emptying) = (Arc::clone(&queue), Arc::clone(&queue));
+        let getter = thread::spawn(move || drop(getting.get(None)));
+        let emptier = thread::spawn(move || emptying.shutdown(true));
+        assert!(queue.join(None));
+        getter.join().unwrap();
+        emptier.join().unwrap();
+        assert_eq!((queue.len(), queue.unfinished(), drops.count()), (0, 0, 2));
+    });
 }
 
 /// Would show: a mark that is lost while somebody is still in line, after which nobody hears of the next room.

@@ -57,7 +57,7 @@ impl<S: Store> Engine<S> {
     #[cold]
     fn put_slowly(&self, mut item: S::Item, deadline: Deadline) -> Result<(), PutError<S::Item>> {
         let mut patience = self.putting.patience();
-        while patience.last() {
+        while patience.last(deadline) {
             if self.store.may_put() {
                 match self.store.put(item, false) {
                     Err(NotPut::Full(back)) => item = back,
@@ -136,7 +136,7 @@ impl<S: Store> Engine<S> {
     #[cold]
     fn get_slowly(&self, deadline: Deadline) -> Result<S::Item, GetError> {
         let mut patience = self.getting.patience();
-        while patience.last() {
+        while patience.last(deadline) {
             if self.store.may_get() {
                 match self.store.get(false) {
                     Err(NotGot::Empty) => {}

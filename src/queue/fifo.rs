@@ -12,7 +12,7 @@
 //!    has become meanwhile, as they would have a moment earlier.
 
 use super::accounts::Accounts;
-use super::store::{Done, NotGot, NotPut, Store, limit};
+use super::store::{Done, NotGot, NotPut, Store, limit, spare};
 use crate::sync::{AtomicBool, AtomicU64, Latch, Ordering};
 use std::collections::VecDeque;
 
@@ -83,6 +83,12 @@ impl<T> Fifo<T> {
         taken.store(taken.load(Ordering::Relaxed) + count, Ordering::Release);
     }
 
+    /// How many are in it, by one look at each side. Others may have come and gone between the two.
+    fn guess(&self) -> u64 {
+        let taken = self.taken();
+        self.accounts.tally.arrived() - taken
+    }
+
     #[inline]
     fn put_at(&self, younger: &mut Younger<T>, item: T) -> Result<Done<()>, NotPut<T>> {
         if self.is_closed() {
@@ -100,16 +106,18 @@ impl<T> Fifo<T> {
         Ok(Done { value: (), wake: younger.getters })
     }
 
-    /// Gets the younger items to the front, if there are any.
-    fn refill(&self, older: &mut Older<T>, sleeping: bool) {
+    /// Gets the younger items to the front, if there are any. A buffer that is not needed any more goes to `spent`.
+    fn refill(&self, older: &mut Older<T>, spent: &mut VecDeque<T>, sleeping: bool) {
         let waiting = self.accounts.tally.arrived() - self.taken();
         // Without the back's lock first: who finds nothing again and again is not to be in the others' way.
         if waiting == 0 && !sleeping {
             return;
         }
         if older.items.capacity() > LARGE && (older.items.capacity() / 4) as u64 > waiting {
-            older.items = VecDeque::new();
+            std::mem::swap(&mut older.items, spent);
         }
+        // It begins anew: so there are never two parts to be moved when it grows.
+        older.items.clear();
         let mut younger = self.back.lock.lock();
         if younger.items.is_empty() {
             // What will not come will not be waited for.
@@ -137,9 +145,11 @@ impl<T> Store for Fifo<T> {
 
     #[inline]
     fn get(&self, sleeping: bool) -> Result<Done<T>, NotGot> {
+        // Given back to the system when the lock is free.
+        let mut spent = VecDeque::new();
         let mut older = self.front.lock.lock();
         if older.items.is_empty() {
-            self.refill(&mut older, sleeping);
+            self.refill(&mut older, &mut spent, sleeping);
         }
         let Some(value) = older.items.pop_front() else {
             // It cannot become closed while this holds the front's lock; so if it is, every arrival was visible above.
@@ -147,6 +157,14 @@ impl<T> Store for Fifo<T> {
         };
         self.take(1);
         Ok(Done { value, wake: older.putters })
+    }
+
+    fn may_get(&self) -> bool {
+        self.guess() > 0
+    }
+
+    fn may_put(&self) -> bool {
+        self.bound.is_none_or(|bound| self.guess() <= spare(bound))
     }
 
     fn forget_getters(&self) {
@@ -179,9 +197,7 @@ impl<T> Store for Fifo<T> {
     }
 
     fn len(&self) -> usize {
-        let taken = self.taken();
-        // More may have come and gone since than there is room for at once.
-        let len = (self.accounts.tally.arrived() - taken).min(limit(self.bound));
+        let len = self.accounts.tally.arrived_without(|| self.taken());
         usize::try_from(len).unwrap_or(usize::MAX)
     }
 

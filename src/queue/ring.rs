@@ -10,16 +10,23 @@ use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 
-/// The places of a larger ring would take memory that is perhaps never used.
-const MOST_BYTES: usize = 256 * 1024;
+/// The places of a larger ring would take memory that is perhaps never used. (In models a few, and none of a large item.)
+const MOST_BYTES: usize = if cfg!(concurrent_futures_loom) { 1024 } else { 256 * 1024 };
 
 pub(super) struct Ring<T> {
     bound: u64,
     /// A power of two of them, not fewer than the bound.
     places: Box<[Place<T>]>,
+    /// Where there are more places than items may be.
+    spare: Spare,
+    accounts: Accounts,
+}
+
+/// In a cache line of its own, because putters write it, and everybody reads what stands around it.
+#[repr(align(128))]
+struct Spare {
     /// How many had left when a putter last looked.
     left: AtomicU64,
-    accounts: Accounts,
 }
 
 struct Place<T> {
@@ -67,15 +74,13 @@ impl<T> Ring<T> {
     /// `None`: the bound is too large for a ring.
     pub(super) fn new(bound: usize) -> Option<Self> {
         let count = bound.checked_next_power_of_two()?;
-        // Under loom only the smallest is a ring, so that the models with other bounds show what large bounds get.
-        let most = if cfg!(concurrent_futures_loom) { 1 } else { MOST_BYTES / size_of::<Place<T>>() };
-        if count > most {
+        if count > MOST_BYTES / size_of::<Place<T>>() {
             return None;
         }
         Some(Ring {
             bound: bound as u64,
             places: (0..count).map(|_| Place::new()).collect(),
-            left: AtomicU64::new(0),
+            spare: Spare { left: AtomicU64::new(0) },
             accounts: Accounts::new(),
         })
     }
@@ -87,18 +92,26 @@ impl<T> Ring<T> {
         (&self.places[number as usize & last], number >> self.places.len().trailing_zeros())
     }
 
-    /// Whether there is room for the item with this number; `false` may be wrong.
+    /// Whether a free place is room, because there are no more places than items may be.
     #[inline]
-    fn has_room(&self, number: u64) -> bool {
-        // Where there are no more places than items may be, a free one is room.
-        // ORDERING: Relaxed, because it only says that at least so many have left.
-        self.places.len() as u64 == self.bound || number.saturating_sub(self.left.load(Ordering::Relaxed)) < self.bound
+    fn is_tight(&self) -> bool {
+        self.places.len() as u64 == self.bound
     }
 
-    /// How many are in it; more may have come and gone meanwhile than there is room for at once.
-    fn count(&self) -> u64 {
-        let left = self.accounts.tally.departures().look().left();
-        (self.accounts.tally.arrived() - left).min(self.bound)
+    /// Whether a free place is room for the item with this number; `false` may be wrong.
+    #[inline]
+    fn has_room(&self, number: u64) -> bool {
+        // ORDERING: Acquire pairs with the Release in `note_left`: who goes by it has seen that so many have left, and hands
+        // that on with its claim.
+        self.is_tight() || number.saturating_sub(self.spare.left.load(Ordering::Acquire)) < self.bound
+    }
+
+    /// Spares the other putters the look.
+    fn note_left(&self, left: u64) {
+        if !self.is_tight() {
+            // ORDERING: Release pairs with the Acquire in `has_room`.
+            self.spare.left.store(left, Ordering::Release);
+        }
     }
 
     /// Takes out all that have arrived and not left, at once.
@@ -155,8 +168,7 @@ impl<T> Store for Ring<T> {
                 if back.arrived().saturating_sub(front.left()) >= self.bound {
                     return Err(NotPut::Full(item));
                 }
-                // ORDERING: Relaxed, as in `has_room`.
-                self.left.store(front.left(), Ordering::Relaxed);
+                self.note_left(front.left());
                 // Room has just come, or somebody is about to leave the place.
                 stand_by(&mut round);
             }
@@ -223,8 +235,9 @@ impl<T> Store for Ring<T> {
     }
 
     fn len(&self) -> usize {
-        // It is not more than the bound, which was a usize.
-        self.count() as usize
+        let tally = &self.accounts.tally;
+        // It is not more than the bound, which was a usize: whoever sees an arrival sees what has left for it.
+        tally.arrived_without(|| tally.departures().look().left()) as usize
     }
 
     fn bound(&self) -> Option<usize> {

@@ -47,8 +47,7 @@ pub(super) trait Store {
     /// Whether a put is worth an attempt, as above. Only if there is room for a good many, where so many may be in it:
     /// those on the two sides would be in each other's way with each single item.
     fn may_put(&self) -> bool {
-        let len = self.len() as u64;
-        self.bound().is_none_or(|bound| len <= bound as u64 - batch(bound as u64))
+        self.bound().is_none_or(|bound| self.len() as u64 <= spare(bound))
     }
 
     /// Takes the mark away. The caller holds the getters' lock, and nobody is in their line.
@@ -79,4 +78,9 @@ pub(super) fn limit(bound: Option<usize>) -> u64 {
 pub(super) fn batch(bound: u64) -> u64 {
     // In the time that somebody waits before sleeping so many are got.
     bound.div_ceil(2).min(32)
+}
+
+/// How many may be in it at most, so that there is room for a batch.
+pub(super) fn spare(bound: usize) -> u64 {
+    bound as u64 - batch(bound as u64)
 }

@@ -97,9 +97,23 @@ impl Tally {
     }
 
     pub(crate) fn unfinished(&self) -> u64 {
-        // ORDERING: Acquire pairs with the Release in `finish`, and comes before the look at the arrivals.
-        let finished = self.finishes.word.load(Ordering::Acquire) / ONE;
-        self.arrived() - finished
+        // ORDERING: Acquire pairs with the Release in `finish`.
+        self.arrived_without(|| self.finishes.word.load(Ordering::Acquire) / ONE)
+    }
+
+    /// How many have arrived and are not among those that `gone` counts, as it was in one moment. Only who has seen an
+    /// arrival counts it as gone, by a Release that pairs with an Acquire in `gone`.
+    pub(crate) fn arrived_without(&self, gone: impl Fn() -> u64) -> u64 {
+        let mut arrived = self.arrived();
+        loop {
+            let gone = gone();
+            let since = self.arrived();
+            // Nothing came between the two looks, so this was their difference when `gone` looked.
+            if since == arrived {
+                return arrived - gone;
+            }
+            arrived = since;
+        }
     }
 
     /// So many are done.

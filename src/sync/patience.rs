@@ -7,7 +7,7 @@
 //! Spinning where the other side is not running only keeps it from that. So an [`Experience`] says what spinning came to
 //! lately: after a few waits in which it was in vain, only some still try it, to see whether that has changed.
 
-use super::{AtomicU64, Ordering, give_way, processors, spin};
+use super::{AtomicU64, Deadline, Ordering, give_way, processors, spin};
 
 /// Rounds in which the processor is kept, a longer time in each: up to 255 pauses, which are a few microseconds.
 const SPINS: u32 = 8;
@@ -36,10 +36,16 @@ impl Patience<'_> {
         Patience { round: SPINS, end: SPINS + LAST_YIELDS, experience: None }
     }
 
-    /// Lets a moment pass. `false`: it is time to sleep.
-    pub(crate) fn last(&mut self) -> bool {
+    /// Lets a moment pass. `false`: it is time to sleep, or to give up, because the deadline has passed: who gives way gets
+    /// the processor back when others are done with it, which on a busy machine may take milliseconds each time.
+    pub(crate) fn last(&mut self, deadline: Deadline) -> bool {
         // Under loom a look more or less is nothing new, and would only multiply what is explored.
         if self.round == self.end || cfg!(concurrent_futures_loom) {
+            return false;
+        }
+        if deadline.is_past() {
+            // Which says nothing about spinning.
+            self.experience = None;
             return false;
         }
         if self.round < SPINS {
@@ -101,5 +107,46 @@ impl Experience {
         if self.vain.load(Ordering::Relaxed) > 0 {
             self.vain.store(0, Ordering::Relaxed);
         }
+    }
+}
+
+#[cfg(all(test, not(concurrent_futures_loom)))]
+mod tests {
+    use super::{Experience, Patience, SPINS, TRIED, VAIN, YIELDS};
+    use crate::sync::Deadline;
+    use std::time::Duration;
+
+    fn rounds(patience: &mut Patience<'_>) -> u32 {
+        std::iter::from_fn(|| patience.last(Deadline::NEVER).then_some(())).count() as u32
+    }
+
+    #[test]
+    fn a_limit_that_has_passed_ends_it_and_teaches_nothing() {
+        let experience = Experience::new();
+        let mut patience = experience.patience();
+        let spins = patience.round == 0;
+        assert!(patience.last(Deadline::after(Some(Duration::MAX))));
+        assert!(!patience.last(Deadline::after(Some(Duration::ZERO))));
+        experience.vain.store(1, super::Ordering::Relaxed);
+        drop(patience);
+        assert_eq!(experience.vain.load(super::Ordering::Relaxed), 1, "it spun: {spins}");
+    }
+
+    #[test]
+    fn spinning_in_vain_is_left_out_most_of_the_time_until_it_helps() {
+        if super::processors() == 1 {
+            return;
+        }
+        let experience = Experience::new();
+        for _ in 0..VAIN {
+            assert_eq!(rounds(&mut experience.patience()), SPINS + YIELDS);
+        }
+        let spun = (0..2 * TRIED).filter(|_| rounds(&mut experience.patience()) > YIELDS).count();
+        assert_eq!(spun, 2);
+        let mut tries = std::iter::from_fn(|| Some(experience.patience())).take(TRIED as usize);
+        let mut helped = tries.find(|patience| patience.round == 0).expect("one of so many tries it");
+        assert!(helped.last(Deadline::NEVER));
+        drop(helped);
+        assert_eq!(experience.patience().round, 0);
     }
 }

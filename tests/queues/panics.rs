@@ -9,7 +9,7 @@ use std::sync::{Arc, Weak};
 use std::thread;
 
 fn quiet() {
-    quiet_panics_of(&["panics::"]);
+    quiet_panics_of(&["panics::", "corners::"]);
 }
 
 fn panics<R>(f: impl FnOnce() -> R) -> String {

@@ -5,6 +5,9 @@ use slab::Slab;
 use std::sync::Arc;
 use std::task::Waker;
 
+/// Room for so many is kept when nobody is there; that for more is given back.
+const KEPT: usize = 32;
+
 /// How an entry's owner is woken.
 #[derive(Debug)]
 pub(super) enum Sleeper {
@@ -119,6 +122,9 @@ impl WaitList {
             self.unlink(key.0);
         }
         let entry = self.entries.remove(key.0);
+        if self.entries.is_empty() && self.entries.capacity() > KEPT {
+            self.entries = Slab::new();
+        }
         (entry.notified, entry.sleeper)
     }
 
@@ -199,5 +205,28 @@ impl Wakes {
         } else {
             self.more.push(sleeper);
         }
+    }
+}
+
+#[cfg(all(test, not(concurrent_futures_loom)))]
+mod tests {
+    use super::{KEPT, WaitList};
+
+    #[test]
+    fn a_crowd_leaves_no_memory_behind() {
+        let mut list = WaitList::new();
+        for _ in 0..2 {
+            let crowd: Vec<_> = (0..10 * KEPT).map(|_| list.enlist(None)).collect();
+            assert_eq!(list.len(), 10 * KEPT);
+            list.notify_many(KEPT).wake();
+            for key in crowd {
+                let _ = list.leave(key);
+            }
+            assert!(list.is_empty() && list.entries.capacity() <= KEPT);
+        }
+        // A few come and go without asking for memory each time.
+        let key = list.enlist(None);
+        let _ = list.leave(key);
+        assert!(list.entries.capacity() > 0);
     }
 }

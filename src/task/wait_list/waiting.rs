@@ -108,7 +108,7 @@ impl<'a, S> Waiting<'a, S> {
             drop(old);
             // Often the wake comes while whoever waits would still be on its way to sleep.
             let mut patience = Patience::in_line();
-            while self.patient && !parker.is_woken() && patience.last() {}
+            while self.patient && !parker.is_woken() && patience.last(deadline) {}
             expired = !parker.park_until(deadline);
         }
     }

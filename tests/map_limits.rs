@@ -353,6 +353,26 @@ fn what_is_ready_is_handed_out_before_a_slow_input_fills_the_window() {
     }
 }
 
+/// Most results are handed out without a look at the window; which must be filled all the same as soon as a chunk fits.
+#[test]
+fn the_window_is_filled_as_soon_as_it_has_room_for_a_chunk() {
+    let _watchdog = watchdog();
+    let pool = ThreadPoolExecutor::new(2).unwrap();
+    for (chunk, window) in [(1, 1), (1, 7), (4, 12), (5, 12), (3, 3)] {
+        let (input, pulled) = counted(100);
+        let mut items = pool.map(|n| n, input).chunksize(chunk).buffersize(window);
+        let filled = window / chunk * chunk;
+        for taken in 1..=50 {
+            assert_eq!(items.next().unwrap().unwrap(), taken - 1);
+            // Whole chunks only, and each as soon as it fits.
+            let expected = filled + (taken + window - filled) / chunk * chunk;
+            assert_eq!(pulled.load(Ordering::SeqCst), expected, "{taken} taken, {chunk} a chunk, {window} ahead");
+        }
+        assert_eq!(items.size_hint(), (1, Some(50)));
+        assert_eq!(items.map(Result::unwrap).collect::<Vec<_>>(), (50..100).collect::<Vec<_>>());
+    }
+}
+
 /// A submit that waits for room in a bounded queue ends with the map's time.
 #[test]
 fn a_full_queue_does_not_hold_back_the_end() {

@@ -200,6 +200,7 @@ impl Snapshot {
         self.0 & PHASE
     }
 
+    #[inline]
     fn has(self, flag: usize) -> bool {
         self.0 & flag != 0
     }
@@ -237,6 +238,7 @@ impl Snapshot {
         self.has(TAKEN)
     }
 
+    #[inline]
     pub(crate) fn is_cancel_requested(self) -> bool {
         self.has(CANCEL_REQUESTED)
     }
@@ -281,6 +283,7 @@ impl Lifecycle {
         Lifecycle(AtomicUsize::new(word + references * REF))
     }
 
+    #[inline]
     pub(crate) fn load(&self) -> Snapshot {
         // ORDERING: Acquire pairs with the AcqRel of the terminal transitions: who sees DONE sees the outcome.
         Snapshot(self.0.load(Ordering::Acquire))

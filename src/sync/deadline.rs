@@ -18,11 +18,13 @@ impl Deadline {
         self.0
     }
 
+    #[inline]
     pub(crate) fn is_never(self) -> bool {
         self.0.is_none()
     }
 
     #[cfg(not(concurrent_futures_loom))]
+    #[inline]
     pub(crate) fn is_past(self) -> bool {
         self.0.is_some_and(|at| at <= Instant::now())
     }

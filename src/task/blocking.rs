@@ -232,7 +232,7 @@ pub(crate) fn enter(pause: &Pause<'_>) -> Result<Option<Ticket>, TaskError> {
         if let Some(awaits) = pause.awaits() {
             let mut holds = frame::held();
             holds.extend(place().and_then(Place::turn_key));
-            let own = frame::current(CellRef::to);
+            let own = frame::current(|task| task.map(CellRef::to));
             let any = matches!(pause.need, Need::First);
             let wait = graph::Wait { own, holds, awaits, any, firm: pause.firm, sleeper: ticket.parker.unparker() };
             ticket.edge = Some(graph::Edge::new(wait).map_err(TaskError::Deadlock)?);

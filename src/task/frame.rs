@@ -57,10 +57,11 @@ pub(super) fn is_empty() -> bool {
     TOP.with(Cell::get).is_null()
 }
 
-/// Looks at the innermost task that runs on this thread.
-pub(super) fn current<R>(look: impl FnOnce(&Header) -> R) -> Option<R> {
-    let mut look = Some(look);
-    walk(|task, role| if role == Role::Running { look.take().map(|look| look(task)) } else { None })
+/// Looks at the innermost task that runs on this thread, if any does.
+pub(super) fn current<R>(look: impl FnOnce(Option<&Header>) -> R) -> R {
+    let running = walk(|task, role| (role == Role::Running).then(|| NonNull::from(task)));
+    // SAFETY: its frame is further down this stack than the call of `look`, and borrows the task for as long.
+    look(running.map(|task| unsafe { task.as_ref() }))
 }
 
 /// Whether `task` is on this stack in that role.

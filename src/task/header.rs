@@ -275,6 +275,7 @@ impl Header {
         task.life.load().is_running() && remote::engine(task).is_none_or(|engine| engine.is_running(task))
     }
 
+    #[inline]
     pub(crate) fn snapshot(&self) -> Snapshot {
         self.life.load()
     }

@@ -51,6 +51,7 @@ mod wait_set;
 mod waiters;
 mod yielding;
 
+pub(crate) use current::with_stop_sign;
 pub use current::{cancel_requested, check_cancelled, name, slot};
 pub use yielding::yield_now;
 

@@ -28,24 +28,31 @@ impl<T, R, F: Fn(T) -> R> Work for ChunkWork<T, F> {
     }
 }
 
-/// Runs items one after the other, in this process.
+/// Runs items one after the other, in this process. A panic ends the item that it comes from and no other; that so many
+/// items at once are run where panics are contained is because entering such a place can cost more than an item.
 pub(super) fn run_chunk<T, R>(items: Vec<T>, f: impl Fn(T) -> R) -> ChunkOutput<R> {
     let began = Instant::now();
     let mut values = Vec::with_capacity(items.len());
     let mut errors = VecDeque::new();
-    for (place, item) in items.into_iter().enumerate() {
+    let mut items = items.into_iter();
+    task::with_stop_sign(|stop| {
         // The map may have been dropped, or have run out of time: what is left has not begun. The first has, with the
         // task.
-        if place > 0 && task::cancel_requested() {
-            crate::sync::drop_contained(item);
-            errors.push_back((place, TaskError::Cancelled));
-            continue;
-        }
-        match contain(|| f(item)) {
-            Ok(value) => values.push(value),
+        let mut is_first = true;
+        while let Err(payload) = contain(|| {
+            while is_first || !stop.is_set() {
+                is_first = false;
+                let Some(item) = items.next() else { break };
+                values.push(f(item));
+            }
+        }) {
             // Items have no names.
-            Err(payload) => errors.push_back((place, task::panic_error(payload, None))),
+            errors.push_back((values.len() + errors.len(), task::panic_error(payload, None)));
         }
+    });
+    for item in items {
+        crate::sync::drop_contained(item);
+        errors.push_back((values.len() + errors.len(), TaskError::Cancelled));
     }
     ChunkOutput { values, errors, elapsed: began.elapsed() }
 }
@@ -60,6 +67,27 @@ pub(super) struct ChunkResults<R> {
 impl<R> ChunkResults<R> {
     pub(super) fn new(values: Vec<R>, errors: VecDeque<(usize, TaskError)>) -> Self {
         ChunkResults { values: values.into_iter(), errors, place: 0 }
+    }
+
+    /// With nothing to hand out.
+    pub(super) fn empty() -> Self {
+        Self::new(Vec::new(), VecDeque::new())
+    }
+
+    /// So many values come before the next error.
+    pub(super) fn values_ahead(&self) -> usize {
+        self.errors.front().map_or(self.values.len(), |(at, _)| at - self.place)
+    }
+
+    /// The next value, while there is one ahead, and not counted: see [`pass`](Self::pass).
+    #[inline]
+    pub(super) fn next_value(&mut self) -> Option<R> {
+        self.values.next()
+    }
+
+    /// So many values have been handed out by [`next_value`](Self::next_value).
+    pub(super) fn pass(&mut self, values: usize) {
+        self.place += values;
     }
 
     /// For a chunk that came to nothing: every item has its error.

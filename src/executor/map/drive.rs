@@ -2,10 +2,11 @@
 
 use super::Progress;
 use super::chunk::{ChunkOutput, ChunkResults};
+use super::course::Course;
 use super::flight::{Chunk, Flight};
 use super::runner::Runner;
 use crate::error::{RejectReason, TaskError};
-use crate::sync::{Deadline, Payload, contain};
+use crate::sync::{Deadline, contain};
 use crate::task::{self, Bell, Future, Need, Sealed as _, WaitSet};
 use std::collections::VecDeque;
 use std::iter::Empty;
@@ -41,43 +42,6 @@ pub(super) struct Drive<'e, I: Iterator, R> {
     input: Option<I>,
     total: Option<usize>,
     course: Course<'e, R>,
-}
-
-/// How far a map has come.
-struct Course<'e, R> {
-    /// `None` until the first pull.
-    deadline: Option<Deadline>,
-    flight: Flight<'e, R>,
-    current: Option<ChunkResults<R>>,
-    /// Items in the flight and in `current`.
-    ahead: usize,
-    handed_out: usize,
-    /// The next chunk's size, where it is automatic.
-    automatic: usize,
-    /// What the input's panic left; the next `next` passes it on.
-    panicked: Option<Payload>,
-    /// The time was found to be up; and there was more to come.
-    expired: bool,
-    cut_short: bool,
-    ended: bool,
-}
-
-impl<R> Course<'_, R> {
-    /// Nothing was pulled yet.
-    fn new() -> Self {
-        Course {
-            deadline: None,
-            flight: Flight::Ordered(VecDeque::new()),
-            current: None,
-            ahead: 0,
-            handed_out: 0,
-            automatic: 1,
-            panicked: None,
-            expired: false,
-            cut_short: false,
-            ended: false,
-        }
-    }
 }
 
 impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
@@ -195,16 +159,17 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
             return false;
         };
         let mut late = false;
-        let items: Vec<I::Item> = if deadline.is_never() {
-            input.by_ref().take(size).collect()
-        } else {
+        let (low, _) = input.size_hint();
+        let mut items = Vec::with_capacity(size.min(low).min(MOST_AUTOMATIC));
+        // Written out, because a chain of adapters around a borrowed iterator asks it for its length at every step.
+        while items.len() < size {
             // The clock is looked at between any two, because each may take its time.
-            let in_time = || {
-                late = deadline.is_past();
-                if late { None } else { input.next() }
-            };
-            std::iter::from_fn(in_time).take(size).collect()
-        };
+            late = deadline.is_past();
+            match if late { None } else { input.next() } {
+                Some(item) => items.push(item),
+                None => break,
+            }
+        }
         let pulled = self.course.handed_out + self.course.ahead + items.len();
         if late && self.total != Some(pulled) {
             // What was pulled for this chunk has not begun, and never will.
@@ -227,7 +192,20 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
 
     // ------------------------------------------------------------------------------------------ handing out
 
-    /// The next result, with a way to receive the next chunk that need not be there yet.
+    /// After the window was filled, as far as it could be: how many results may be handed out before it has room again.
+    fn leeway(&self, deadline: Deadline, is_input_slow: bool) -> usize {
+        if !deadline.is_never() || is_input_slow || self.course.panicked.is_some() || self.options.progress.is_some() {
+            return 0;
+        }
+        if self.input.is_none() || self.options.buffersize == 0 {
+            // There is nothing to pull, or there will be room when the next chunk is received.
+            return usize::MAX;
+        }
+        self.chunksize().saturating_sub(self.room() + 1)
+    }
+
+    /// The next result, whatever it takes, with a way to receive the next chunk that need not be there yet.
+    #[inline(never)]
     fn advance(
         &mut self,
         mut receive: impl FnMut(&mut Self, Deadline) -> Poll<Result<ChunkResults<R>, TaskError>>,
@@ -235,6 +213,7 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
         if self.course.ended {
             return Poll::Ready(None);
         }
+        self.course.settle();
         let deadline = self.begin();
         self.pass_on_panic();
         if deadline.is_past() {
@@ -242,10 +221,9 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
         }
         let mut is_input_slow = false;
         let item = loop {
-            if let Some(item) = self.course.current.as_mut().and_then(Iterator::next) {
+            if let Some(item) = self.course.current.next() {
                 break item;
             }
-            self.course.current = None;
             if !self.course.flight.has_ready() {
                 is_input_slow = self.top_up(|drive| drive.course.flight.has_ready());
                 self.pass_on_panic();
@@ -256,18 +234,18 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
                 return Poll::Ready(cut_short.then_some(Err(TaskError::TimedOut)));
             }
             match ready!(receive(self, deadline)) {
-                Ok(results) => self.course.current = Some(results),
+                Ok(results) => self.course.current = results,
                 Err(error) => {
                     self.end();
                     return Poll::Ready(Some(Err(error)));
                 }
             }
         };
-        self.course.ahead -= 1;
-        self.course.handed_out += 1;
+        self.course.count_out(1);
         if !is_input_slow {
-            self.top_up(|_| true);
+            is_input_slow = self.top_up(|_| true);
         }
+        self.course.foresee(self.leeway(deadline, is_input_slow));
         if let Some(progress) = &mut self.options.progress {
             progress(Progress { done: self.course.handed_out, total: self.total });
         }
@@ -392,7 +370,7 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
     fn end(&mut self) {
         self.course.ended = true;
         self.input = None;
-        self.course.current = None;
+        self.course.current = ChunkResults::empty();
         self.course.flight = Flight::Ordered(VecDeque::new());
     }
 }
@@ -400,7 +378,11 @@ impl<'e, I: Iterator, R: Send> Drive<'e, I, R> {
 impl<I: Iterator, R: Send> Iterator for Drive<'_, I, R> {
     type Item = Result<R, TaskError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
+        if let Some(item) = self.course.next_at_once() {
+            return Some(item);
+        }
         match self.advance(|drive, deadline| Poll::Ready(drive.receive(deadline))) {
             Poll::Ready(item) => item,
             Poll::Pending => unreachable!("what is received here is waited for"),
@@ -421,7 +403,7 @@ impl<I: Iterator, R: Send> Drive<'_, I, R> {
             return (0, Some(0));
         }
         let (low, high) = self.input.as_ref().map_or((0, Some(0)), I::size_hint);
-        let pulled = self.course.ahead + usize::from(self.course.cut_short);
+        let pulled = self.course.ahead - self.course.uncounted() + usize::from(self.course.cut_short);
         let low = low.saturating_add(pulled);
         if self.options.timeout.is_none() {
             return (low, high.and_then(|high| high.checked_add(pulled)));
@@ -432,6 +414,9 @@ impl<I: Iterator, R: Send> Drive<'_, I, R> {
     }
 
     pub(super) fn poll_next(&mut self, cx: &Context<'_>, bell: &mut Bell) -> Poll<Option<Result<R, TaskError>>> {
+        if let Some(item) = self.course.next_at_once() {
+            return Poll::Ready(Some(item));
+        }
         self.advance(|drive, deadline| drive.poll_receive(cx, bell, deadline))
     }
 

@@ -1,10 +1,11 @@
 //! A function over many inputs: options first, then iterate.
 //!
-//! `mod.rs` and `stream` have what people hold, `drive` what happens between two `next`s, `flight` what is under way,
-//! `chunk` what is run as one task, `runner` how a chunk gets to an engine, `portable` the same where that may be in
+//! `mod.rs` and `stream` have what people hold, `drive` what happens between two `next`s, `course` how far that has come,
+//! `flight` what is under way, `chunk` what is run as one task, `runner` how a chunk gets to an engine, `portable` the same where that may be in
 //! another process.
 
 mod chunk;
+mod course;
 mod drive;
 mod flight;
 mod portable;
@@ -230,6 +231,7 @@ where
 impl<I: Iterator, R: Send> Iterator for Map<'_, I, R> {
     type Item = Result<R, TaskError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.drive.next()
     }

@@ -494,14 +494,20 @@ fn main_is_joined_by_last_words() {
 }
 
 fn main_is_joined() {
-    let main = current();
-    assert_eq!(main, main_thread());
-    let joins = move || {
+    assert_eq!(current(), main_thread());
+    let joins = || {
+        let main = main_thread();
         main.join(None).unwrap();
-        assert!(!main.is_alive() && !enumerate().contains(&main));
+        // For somebody who asks at that very moment, too.
+        assert!(!main.is_alive() && !enumerate().contains(&main) && !main_thread().is_alive());
+    };
+    let others: Vec<_> = (0..8).map(|_| Thread::new(joins).start().unwrap()).collect();
+    let last = move || {
+        joins();
+        others.iter().for_each(|other| other.join(None).unwrap());
         say("end of thread");
     };
-    let _detached = Thread::new(joins).start().unwrap();
+    let _detached = Thread::new(last).start().unwrap();
     say("end of main");
 }
 

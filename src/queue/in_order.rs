@@ -6,7 +6,6 @@ use super::fifo::Fifo;
 use super::ring::Ring;
 use super::store::{Done, NotGot, NotPut, Store};
 
-#[expect(clippy::large_enum_variant, reason = "it is made once, where it stays")]
 pub(super) enum InOrder<T> {
     Ring(Ring<T>),
     Fifo(Fifo<T>),

@@ -45,7 +45,7 @@ fn wait() {
     let own = ident::current();
     registry::end_by(own);
     // Others may wait for it. (Where `exit` drops thread-locals first, as glibc's does, it has left already.)
-    count_as_gone(own);
+    registry::leave(own);
     // As a pool's worker it may have the place that one of the others needs a task to be run in. Where the system drops
     // thread-locals first, those that are needed to lend it may be gone.
     if contain(|| blocking(wait_for_others)).is_err() {
@@ -62,22 +62,12 @@ fn wait_for_others() {
             let pause = thread.native_id_so_far().and_then(sys::pause_of);
             match pause {
                 // Twice in the same place.
-                Some(pause) if paused.get(&thread.ident()) == Some(&pause) => count_as_gone(thread.ident()),
+                Some(pause) if paused.get(&thread.ident()) == Some(&pause) => registry::leave(thread.ident()),
                 Some(pause) => drop(now.insert(thread.ident(), pause)),
                 None => {}
             }
         }
         paused = now;
         look = (look * 2).min(LAST_LOOKS);
-    }
-}
-
-/// The thread never does anything again that could be waited for.
-fn count_as_gone(ident: u64) {
-    registry::leave(ident);
-    if ident == ident::MAIN {
-        // It may never have asked who it is; whoever asks for it from now on learns that it is over.
-        let main = registry::main_thread();
-        main.set_gone();
     }
 }

@@ -44,6 +44,8 @@ struct Registry {
     awaited: bool,
     /// The thread that ends the process.
     ended_by: Option<u64>,
+    /// The main thread has left; whoever asks for it from then on learns that it is over.
+    main_is_over: bool,
     closed: bool,
 }
 
@@ -53,6 +55,7 @@ global! {
         open: 0,
         awaited: false,
         ended_by: None,
+        main_is_over: false,
         closed: false,
     })
 }
@@ -75,6 +78,7 @@ fn registry() -> MutexGuard<'static, Registry> {
         std::mem::forget(std::mem::take(&mut registry.threads));
         registry.open = 0;
         registry.ended_by = None;
+        registry.main_is_over = false;
         registry.closed = false;
     }
     registry
@@ -126,7 +130,11 @@ pub(super) fn unlist(thread: &ThreadRef) {
 /// The thread is gone, or will never do anything again, or could not be started. Whatever of it was to be waited for
 /// is over.
 pub(super) fn leave(ident: u64) {
-    let entry = registry().threads.remove(&ident);
+    let entry = {
+        let mut registry = registry();
+        registry.main_is_over |= ident == ident::MAIN;
+        registry.threads.remove(&ident)
+    };
     let Some(entry) = entry else { return };
     entry.thread.set_over();
     if let Some(unfinished) = &entry.unfinished {
@@ -157,8 +165,15 @@ pub fn active_count() -> usize {
 pub fn main_thread() -> ThreadRef {
     let mut registry = registry();
     let native_id = (cfg!(target_os = "linux") && !cfg!(miri)).then(|| std::process::id().into());
-    let new = || ThreadRef::found(ident::MAIN, Arc::from("main"), Origin::Main, native_id);
-    let entry = || Entry { thread: new(), unfinished: None, listed: true };
+    let is_over = registry.main_is_over;
+    let entry = || {
+        let thread = ThreadRef::found(ident::MAIN, Arc::from("main"), Origin::Main, native_id);
+        if is_over {
+            // Nobody has seen this one, so there is nobody to be woken.
+            thread.set_gone();
+        }
+        Entry { thread, unfinished: None, listed: true }
+    };
     registry.threads.entry(ident::MAIN).or_insert_with(entry).thread.clone()
 }
 

@@ -48,7 +48,7 @@ enum Bytes {
     Sealed(Sealed),
 }
 
-/// What is to be [sealed](Parked::is_sealed) outside of the pool's lock.
+/// What is to be [sealed](Parked::is_being_sealed) outside of the pool's lock.
 pub(in crate::process) struct ToSeal {
     pub(in crate::process) sequence: u64,
     pieces: Arc<[Vec<u8>; 2]>,

@@ -1,4 +1,5 @@
-//! A lock for critical sections of a few instructions, in which nothing foreign is called and nothing waits.
+//! A lock for critical sections of a few instructions, in which nothing foreign is called and nothing waits. (Now and then
+//! a buffer grows under it; so who waits for it gives way, and then naps.)
 //!
 //! It is let go of by a plain store, where a lock that can put threads to sleep needs a second read-modify-write; in the
 //! queues that is a third of what an item costs. Who finds it taken stands by.

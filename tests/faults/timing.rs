@@ -342,14 +342,14 @@ fn shutdowns_that_kill() {
     for workers in [1, 3] {
         let pool = pool(workers);
         let quick: Vec<_> = (0..50).map(|n| pool.submit(call!(double(n)))).collect();
-        quick[49].result(None).unwrap();
+        // Not the last one alone: another worker may not have begun what is before that.
+        assert!(quick.into_iter().all(|future| future.result(None).is_ok()));
         let slow: Vec<Future<u64>> = (0..50).map(|_| pool.submit(call!(stay()))).collect();
         eventually("all run", || pool.stats().running == workers);
         let mine = pids(&pool);
         let report = pool.shutdown(Shutdown::wait().kill_after(Duration::from_millis(10)));
         assert_eq!((report.killed, report.cancelled, report.abandoned), (workers, 50 - workers, 0), "{report:?}");
         assert!(slow.iter().all(|future| future.result(None).unwrap_err().is_cancelled()));
-        assert!(quick.iter().take(49).all(|future| future.result(None).is_ok()));
         let now = children();
         assert!(mine.iter().all(|pid| !now.contains(pid)), "a zombie is left");
     }

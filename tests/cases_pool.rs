@@ -186,11 +186,13 @@ fn a_deep_backlog_is_cancelled_quickly() {
     let futures: Vec<Future<()>> = (0..10_000).map(waits).collect();
     let began = Instant::now();
     let report = pool.shutdown(Shutdown::no_wait().cancel_pending());
-    let ended = futures.iter().filter(|future| future.cancelled()).count();
-    assert_eq!(ended, report.cancelled);
-    assert!(ended >= 9_998 && began.elapsed() < Duration::from_secs(20), "{ended} after {:?}", began.elapsed());
+    let elapsed = began.elapsed();
     gate.open();
-    pool.shutdown(Shutdown::wait());
+    // What a worker had in its hand was cancelled a moment later, and is in the report of who waits.
+    let rest = pool.shutdown(Shutdown::wait().cancel_pending());
+    let cancelled = futures.iter().filter(|future| future.cancelled()).count();
+    assert_eq!(cancelled, report.cancelled + rest.cancelled, "{report:?}, {rest:?}");
+    assert!(cancelled >= 9_998 && elapsed < Duration::from_secs(20), "{report:?}, {rest:?} after {elapsed:?}");
     assert!(futures.iter().all(Future::done));
 }
 

@@ -76,6 +76,10 @@ impl Shutdown {
 
 /// What a shutdown came to. All counts are of one moment, its return. What was cancelled by who holds its future, or never
 /// begun because its time in the queue was over, is in none of them.
+///
+/// When everything had ended by then, they are exact. Otherwise those of a thread pool may be off by what its threads had
+/// in their hands just then: a task on its way from one queue to another, and one that is cancelled a moment later, which
+/// the next report has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShutdownReport {

@@ -53,20 +53,22 @@ fn what_the_system_refuses_one_task_holds_up_no_other() {
 
 #[test]
 fn what_is_being_made_ready_for_a_worker_can_be_cancelled() {
+    /// Several times what goes through a channel.
+    const STEP: usize = 64 << 10;
     let _watchdog = watchdog();
     let pool = pool(2);
     warm(&pool);
     let (mut ran, mut cancelled) = (0, 0);
     for round in 0..60 {
         let futures: Vec<Future<usize>> =
-            (0..6).map(|n| pool.submit(task!([bytes = large(n % 3 + 1)] => bytes.len()))).collect();
+            (0..6).map(|n| pool.submit(task!([bytes = vec![7_u8; (n % 3 + 1) * STEP]] => bytes.len()))).collect();
         let small = pool.submit(call!(double(round)));
         (0..round * 997 % 20_000).for_each(|_| std::hint::spin_loop());
         let was_cancelled = futures[5].cancel();
         match futures[5].result(None) {
             Ok(length) => {
                 assert!(!was_cancelled);
-                assert_eq!(length, 3 << 20);
+                assert_eq!(length, 3 * STEP);
                 ran += 1;
             }
             Err(error) => {
@@ -75,7 +77,7 @@ fn what_is_being_made_ready_for_a_worker_can_be_cancelled() {
             }
         }
         for (n, future) in futures.iter().take(5).enumerate() {
-            assert_eq!(future.result(None).unwrap(), (n % 3 + 1) << 20);
+            assert_eq!(future.result(None).unwrap(), (n % 3 + 1) * STEP);
         }
         assert_eq!(small.result(None).unwrap(), 2 * round);
     }

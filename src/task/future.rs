@@ -4,12 +4,11 @@
 use super::awaited;
 use super::blocking::{self, Until};
 use super::callback::{self, Outcome};
+use super::cancel_on_drop::CancelOnDrop;
 use super::cell::{NewCell, value};
 use super::encoded;
-use super::extras::Attached;
 use super::frame::{self, Role};
 use super::header::{CellRef, Header, free};
-use super::panic;
 use super::remote;
 use super::run;
 use super::shared::SharedFuture;
@@ -17,16 +16,13 @@ use super::spawned::Spawned;
 use super::waiters::{self, Left};
 use crate::error::{TaskError, WaitTimedOut};
 use crate::state::{Birth, Detach, Take};
-use crate::sync::{Deadline, contain, drop_contained};
-use std::error::Error;
+use crate::sync::{Deadline, drop_contained};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
-use std::ops::Deref;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -292,7 +288,7 @@ impl<T> Future<T> {
 
     /// Ties the task to the handle: dropping it cancels a task that has not begun and asks a running one to stop.
     pub fn cancel_on_drop(self) -> CancelOnDrop<T> {
-        CancelOnDrop(Some(self))
+        CancelOnDrop::new(self)
     }
 
     pub(crate) fn poll_outcome(&self, cx: &mut Context<'_>, whose: u64) -> Poll<Result<T, TaskError>> {
@@ -382,81 +378,6 @@ pub(super) fn take_back_wakers(task: &Header, whose: &[u64]) {
     wakers.into_iter().flatten().for_each(drop_contained);
 }
 
-impl<T, E: Into<Box<dyn Error + Send + Sync>>> Future<Result<T, E>> {
-    /// Makes the job's own `Err` the future's: [`TaskError::Failed`], so that one `?` serves, and
-    /// [`ReturnWhen::FirstError`](crate::ReturnWhen), scopes and fail-fast see it.
-    ///
-    /// # Examples
-    /// ```
-    /// use concurrent_futures::ThreadPoolExecutor;
-    ///
-    /// let pool = ThreadPoolExecutor::new(1)?;
-    /// let number = pool.submit(|| "x".parse::<u32>()).fallible();
-    /// let error = number.result(None).unwrap_err();
-    /// assert!(error.is_failed() && error.downcast_ref::<std::num::ParseIntError>().is_some());
-    /// # Ok::<(), concurrent_futures::BuildError>(())
-    /// ```
-    pub fn fallible(self) -> Future<T> {
-        let new = NewCell { birth: Birth::Handed, references: 2, attached: Source(self) };
-        let cell = new.empty::<T>();
-        // SAFETY: one of the two references is the continuation's.
-        let handed = unsafe { CellRef::from_owned(cell) };
-        // SAFETY: the other is the future's, and the value will be a `T`.
-        let future = unsafe { Future::<T>::from_owned(cell) };
-        let source = future.header().source();
-        source.life.forward();
-        // SAFETY: the source's value is a `Result<T, E>`; its only future is kept out of reach inside the new cell, so
-        // nobody else takes the value.
-        unsafe { callback::add::<Result<T, E>, _>(source, move |source, outcome| forward(handed, source, outcome)) };
-        future
-    }
-}
-
-/// Ends a handed cell with what its source came to. Called with the source's `ACCESS` held, by the only one who takes.
-fn forward<T, E>(handed: CellRef, source: &Header, outcome: Outcome<'_, Result<T, E>>)
-where
-    E: Into<Box<dyn Error + Send + Sync>>,
-{
-    let outcome = match outcome {
-        Ok(_) => {
-            source.life.mark_taken();
-            // SAFETY: ACCESS is held, nobody else takes the value, and TAKEN says that it has left.
-            let taken = unsafe { value::read::<Result<T, E>>(source) };
-            // The conversion is the caller's code.
-            panic::forget_noted();
-            taken.map_err(|error| match contain(move || error.into()) {
-                Ok(error) => TaskError::Failed(Arc::from(error)),
-                Err(payload) => panic::report(payload, source.name()),
-            })
-        }
-        Err(TaskError::Cancelled) if source.snapshot().is_cancelled() => {
-            return run::cancel_owned(handed, &run::Anybody);
-        }
-        Err(error) => Err(error.clone()),
-    };
-    let failed = outcome.is_err();
-    match outcome {
-        // SAFETY: only this continuation ends the handed cell, so it owns the slot, whose value is a `T`.
-        Ok(value) => unsafe { value::write::<T>(&handed, value) },
-        // SAFETY: as above.
-        Err(error) => unsafe { value::write_error(&handed, error) },
-    }
-    let ended = handed.clone();
-    run::finish(handed, failed);
-    if let Some(watcher) = source.extras().and_then(|extras| extras.watcher.clone()) {
-        watcher.ended(&ended);
-    }
-}
-
-/// Keeps the future from which a handed cell gets its outcome.
-struct Source<T>(Future<T>);
-
-impl<T> Attached for Source<T> {
-    fn source(&self) -> Option<&Header> {
-        Some(self.0.header())
-    }
-}
-
 impl<T> Drop for Future<T> {
     fn drop(&mut self) {
         let task = self.header();
@@ -523,46 +444,4 @@ pub(super) fn debug(task: &Header, what: &str, f: &mut fmt::Formatter<'_>) -> fm
         return tuple.field("state", &format_args!("pending")).finish();
     }
     tuple.field("state", &state).finish()
-}
-
-/// A future whose task is cancelled with it: see [`Future::cancel_on_drop`].
-#[must_use = "dropping it cancels the task at once"]
-#[derive(Debug)]
-pub struct CancelOnDrop<T>(Option<Future<T>>);
-
-impl<T> CancelOnDrop<T> {
-    /// Back to a future that detaches when dropped.
-    pub fn detach(mut self) -> Future<T> {
-        match self.0.take() {
-            Some(future) => future,
-            None => unreachable!("only `detach` and `drop` empty it, and both consume it"),
-        }
-    }
-}
-
-impl<T> Deref for CancelOnDrop<T> {
-    type Target = Future<T>;
-
-    fn deref(&self) -> &Future<T> {
-        match &self.0 {
-            Some(future) => future,
-            None => unreachable!("only `detach` and `drop` empty it, and both consume it"),
-        }
-    }
-}
-
-impl<T> Drop for CancelOnDrop<T> {
-    fn drop(&mut self) {
-        if let Some(future) = self.0.take() {
-            future.request_cancel();
-        }
-    }
-}
-
-impl<T> std::future::Future for CancelOnDrop<T> {
-    type Output = Result<T, TaskError>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.poll_outcome(cx, waiters::OWN)
-    }
 }

@@ -25,11 +25,13 @@ mod bell;
 mod block_on;
 mod blocking;
 mod callback;
+mod cancel_on_drop;
 mod cell;
 mod current;
 mod encoded;
 mod erased;
 mod extras;
+mod fallible;
 mod frame;
 mod future;
 mod graph;
@@ -61,8 +63,9 @@ pub use self::{
     as_completed::{AsCompleted, AsCompletedStream, as_completed},
     blocking::blocking,
     callback::Outcome,
+    cancel_on_drop::CancelOnDrop,
     erased::Task,
-    future::{CancelOnDrop, CancelOutcome, Future, FutureId},
+    future::{CancelOutcome, Future, FutureId},
     promise::{Promise, promise},
     shared::SharedFuture,
     wait::{DoneAndNotDone, ReturnWhen, wait, wait_async},

@@ -3,7 +3,8 @@
 
 use super::awaited::MemberNotes;
 use super::blocking::{self, Member, Need, Pause, Ticket};
-use super::future::{CancelOnDrop, Future, FutureId};
+use super::cancel_on_drop::CancelOnDrop;
+use super::future::{Future, FutureId};
 use super::header::Header;
 use super::remote;
 use super::run;

@@ -3,7 +3,6 @@
 #![expect(unreachable_pub, reason = "the helpers are those of the public tests")]
 #![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "tests need no loom")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails where anything does")]
-#![expect(clippy::print_stderr, reason = "what the watchdog has to say")]
 
 #[path = "../support/mod.rs"]
 mod support;

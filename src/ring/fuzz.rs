@@ -4,7 +4,7 @@
 //! The parent hands tasks out, a worker's own code runs some of them, and in between words of the board become others.
 //! Whatever those are, the parent must not panic, read beyond the arena, or settle a task twice.
 
-use super::{Damage, Layout, Medium, NoRoom, Receiver, Ring, Running, Sender, Sizes, State, TaskBytes, Ticket};
+use super::{Damage, Items, Layout, Medium, NoRoom, Receiver, Ring, Running, Sender, Sizes, State, TaskBytes, Ticket};
 use crate::state::ring::Head;
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use crate::wire::fuzz::Script;
@@ -170,11 +170,11 @@ fn parent(
         }
         1 => assert_eq!(sender.state(one.ticket)? == State::Settled, one.settled),
         2 => {
-            if let Some(item) = sender.take_item(one.ticket)? {
-                one.taken += 1;
-                assert!(!one.settled && one.taken <= one.items);
-                assert!(!matches!(item, TaskBytes::Here(bytes) if bytes.len() > most));
-            }
+            let (few, mut bytes) = ((script.byte() % 4) as u32, Vec::new());
+            let Items { here, spilled, serial } = sender.take_items(one.ticket, few, &mut bytes)?;
+            one.taken += here + spilled;
+            assert!(here + spilled <= few && (here + spilled == 0 || !one.settled) && one.taken <= one.items);
+            assert!(bytes.len() <= most && (spilled == 0 || serial != 0));
         }
         3 | 4 => {
             if let Some(result) = sender.take_result(one.ticket)? {

@@ -38,8 +38,7 @@ pub(crate) use layout::{Layout, Sizes, Ticket};
 pub(crate) use mapped::{Descriptors, Mapped, spinning_may_pay};
 pub(crate) use medium::{Medium, Ring};
 pub(crate) use receiver::{Next, Receiver, Running};
-pub(crate) use results::Progress;
-pub(crate) use results::TaskBytes;
+pub(crate) use results::{Items, Progress, TaskBytes};
 pub(crate) use sender::{NoRoom, Sender, State};
 #[cfg(not(concurrent_futures_loom))]
 pub(crate) use sys::bell;

@@ -117,6 +117,7 @@ impl<M: Medium> Receiver<M> {
         let Some(length) = usize::try_from(length).ok().filter(|length| *length <= arena.bytes()) else {
             return Err(Damage::at(ticket, "the length", length));
         };
+        bytes.clear();
         arena.read(place, length, bytes);
         Ok(Running { receiver: self, ticket, head, ended: 0, spill: None })
     }

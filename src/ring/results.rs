@@ -3,16 +3,26 @@
 use super::{Damage, Medium, Ring, Ticket};
 use crate::state::ring::words_for;
 
-/// What a task, or an item of one, came to.
+/// What a task came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum TaskBytes {
     Here(Vec<u8>),
-    /// In what the worker has sent under this number: `None` is an item in the task's spill, `Some` the length of a
-    /// final result.
+    /// In what the worker has sent under this number.
     Sent {
         serial: u32,
-        length: Option<u64>,
+        length: u64,
     },
+}
+
+/// How many items of a task were taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Items {
+    /// Their results were in the ring.
+    pub(crate) here: u32,
+    /// Those of the ones after these are in the task's spill.
+    pub(crate) spilled: u32,
+    /// The number under which the spill was sent, if any are.
+    pub(crate) serial: u32,
 }
 
 /// How far a task is.
@@ -80,20 +90,25 @@ impl<M: Medium> Results<'_, M> {
         }
     }
 
-    /// The next item that has ended and was not read.
-    pub(super) fn next_item(&self, cursor: &mut Cursor) -> Result<Option<TaskBytes>, Damage> {
-        if cursor.items >= self.progress()?.ended {
-            return Ok(None);
+    /// The next items that have ended and were not read, at most so many. The results that are here are added to `bytes`,
+    /// one after the other.
+    pub(super) fn next_items(&self, cursor: &mut Cursor, most: u32, bytes: &mut Vec<u8>) -> Result<Items, Damage> {
+        let first = cursor.items;
+        let end = self.progress()?.ended.min(first.saturating_add(most));
+        let spill = self.ring.report(self.ticket).spilled();
+        let end_here = spill.map_or(end, |spill| spill.first.min(end)).max(first);
+        if first < end_here {
+            let mut place = self.place(cursor)?;
+            for _ in first..end_here {
+                let (start, after, length) = self.item_at(place)?;
+                self.ring.results().read(start, length, bytes);
+                place = after;
+            }
+            cursor.place = Some(place);
         }
-        if let Some(spill) = self.ring.report(self.ticket).spilled().filter(|spill| cursor.items >= spill.first) {
-            cursor.items += 1;
-            return Ok(Some(TaskBytes::Sent { serial: spill.serial, length: None }));
-        }
-        let (start, end, length) = self.item_at(self.place(cursor)?)?;
-        let mut bytes = Vec::new();
-        self.ring.results().read(start, length, &mut bytes);
-        *cursor = Cursor { items: cursor.items + 1, place: Some(end) };
-        Ok(Some(TaskBytes::Here(bytes)))
+        cursor.items = end.max(first);
+        let serial = spill.map_or(0, |spill| spill.serial);
+        Ok(Items { here: end_here - first, spilled: cursor.items - end_here, serial })
     }
 
     /// Start, end and length of the bytes of the item whose length is at `place`.
@@ -120,7 +135,7 @@ impl<M: Medium> Results<'_, M> {
             return Ok((TaskBytes::Here(bytes), end));
         }
         match u32::try_from(serial) {
-            Ok(serial) => Ok((TaskBytes::Sent { serial, length: Some(length) }, place)),
+            Ok(serial) => Ok((TaskBytes::Sent { serial, length }, place)),
             Err(_) => self.damage("the number of a sent result", serial),
         }
     }

@@ -6,7 +6,7 @@
 
 use super::Progress;
 use super::results::{Cursor, Results};
-use super::{Damage, Layout, Medium, Ring, TaskBytes, Ticket, Watch};
+use super::{Damage, Items, Layout, Medium, Ring, TaskBytes, Ticket, Watch};
 use crate::state::ring::{Head, SlotState, words_for};
 use std::sync::Arc;
 use std::time::Duration;
@@ -267,20 +267,20 @@ impl<M: Medium> Sender<M> {
         self.results(ticket)?.map_or(Ok(Progress::default()), |(results, ..)| results.progress())
     }
 
-    /// The result of the next item that has ended, of a chunk that runs, or has ended, or was running at the death of
-    /// its worker.
-    pub(crate) fn take_item(&mut self, ticket: Ticket) -> Result<Option<TaskBytes>, Damage> {
+    /// The results of the next items that have ended, at most so many, of a chunk that runs, or has ended, or was running
+    /// at the death of its worker. Those that are here are added to `bytes`.
+    pub(crate) fn take_items(&mut self, ticket: Ticket, most: u32, bytes: &mut Vec<u8>) -> Result<Items, Damage> {
         let Some((results, mut cursor, _)) = self.results(ticket)? else {
-            return Ok(None);
+            return Ok(Items::default());
         };
-        let item = results.next_item(&mut cursor)?;
+        let items = results.next_items(&mut cursor, most, bytes)?;
         if let Some(known) = self.known(ticket) {
             known.results = cursor;
         }
         if ticket.0 == self.unsettled {
             self.free_results(&cursor);
         }
-        Ok(item)
+        Ok(items)
     }
 
     /// The final result of a task that is DONE, which settles it. Items that were not taken are gone.

@@ -10,53 +10,107 @@
 //! frame around it; what it attaches goes along for nothing.
 
 use crate::sync::thread_local;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-enum Frame {
+/// What is being done to a frame.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Open {
     /// No frame is open.
-    Outside,
-    /// Those that the values have left so far.
-    Encoding(Vec<Arc<OwnedFd>>),
-    /// Those that came with the bytes.
-    Decoding(Vec<Arc<OwnedFd>>),
+    No,
+    Encoding,
+    Decoding,
+}
+
+/// The frame that is open.
+struct Frame {
+    open: Cell<Open>,
+    /// Those that values have left so far, or those that came with the bytes.
+    descriptors: RefCell<Vec<Arc<OwnedFd>>>,
 }
 
 thread_local! {
-    static INNERMOST: RefCell<Frame> = RefCell::new(Frame::Outside)
+    static INNERMOST: Frame = Frame { open: Cell::new(Open::No), descriptors: RefCell::new(Vec::new()) }
+}
+
+impl Frame {
+    /// Exchanges all of it. A frame is opened for each value, and nearly none has a descriptor: so empty lists stay where
+    /// they are.
+    #[inline]
+    fn exchange(&self, open: Open, descriptors: &mut Vec<Arc<OwnedFd>>) -> Open {
+        let mut there = self.descriptors.borrow_mut();
+        if !there.is_empty() || !descriptors.is_empty() {
+            std::mem::swap(&mut *there, descriptors);
+        }
+        self.open.replace(open)
+    }
+}
+
+/// The frame around the innermost one, which is put back when this is dropped, also by a panic.
+struct Outer {
+    /// `None`: it is back. A thread that is ending has no frames.
+    open: Option<Open>,
+    descriptors: Vec<Arc<OwnedFd>>,
+}
+
+impl Outer {
+    /// Opens a frame inside of it.
+    #[inline]
+    fn around(open: Open, mut descriptors: Vec<Arc<OwnedFd>>) -> Self {
+        let open = INNERMOST.try_with(|frame| frame.exchange(open, &mut descriptors)).ok();
+        Outer { open, descriptors }
+    }
+
+    /// Puts it back, and gives what is in the inner one then.
+    #[inline]
+    fn restore(&mut self) -> Vec<Arc<OwnedFd>> {
+        if let Some(open) = self.open.take() {
+            let _ = INNERMOST.try_with(|frame| frame.exchange(open, &mut self.descriptors));
+        }
+        std::mem::take(&mut self.descriptors)
+    }
+}
+
+impl Drop for Outer {
+    #[inline]
+    fn drop(&mut self) {
+        self.restore();
+    }
 }
 
 /// Opens a frame to be encoded; gives the descriptors that must go with it, in order.
 ///
 /// They are counted, so that the values may be dropped before the frame is sent, and a frame may be sent again. How many
 /// of them one message can take is for the caller to mind.
+#[inline]
 pub(crate) fn collect<R>(encode: impl FnOnce() -> R) -> (R, Vec<Arc<OwnedFd>>) {
-    match within(Frame::Encoding(Vec::new()), encode) {
-        (result, Frame::Encoding(attached)) => (result, attached),
-        (result, _) => (result, Vec::new()),
-    }
+    let mut outer = Outer::around(Open::Encoding, Vec::new());
+    let result = encode();
+    (result, outer.restore())
 }
 
 /// Opens a frame to be decoded, with what came with it. What nobody claims is closed.
 pub(crate) fn provide<R>(descriptors: Vec<OwnedFd>, decode: impl FnOnce() -> R) -> R {
-    within(Frame::Decoding(descriptors.into_iter().map(Arc::new).collect()), decode).0
+    let _outer = Outer::around(Open::Decoding, descriptors.into_iter().map(Arc::new).collect());
+    decode()
 }
 
 /// Leaves a descriptor with the frame that is being encoded, once however often it is left; gives its number there.
 ///
 /// `None`: no frame is being encoded on this thread.
 pub(crate) fn attach(descriptor: &Arc<OwnedFd>) -> Option<u32> {
-    let attach = |innermost: &RefCell<Frame>| match &mut *innermost.borrow_mut() {
-        Frame::Encoding(attached) => {
-            let known = attached.iter().position(|there| Arc::ptr_eq(there, descriptor));
-            let index = known.unwrap_or_else(|| {
-                attached.push(Arc::clone(descriptor));
-                attached.len() - 1
-            });
-            u32::try_from(index).ok()
+    let attach = |frame: &Frame| {
+        if frame.open.get() != Open::Encoding {
+            return None;
         }
-        Frame::Outside | Frame::Decoding(_) => None,
+        let mut attached = frame.descriptors.borrow_mut();
+        let known = attached.iter().position(|there| Arc::ptr_eq(there, descriptor));
+        let index = known.unwrap_or_else(|| {
+            attached.push(Arc::clone(descriptor));
+            attached.len() - 1
+        });
+        u32::try_from(index).ok()
     };
     // A thread that is ending has none.
     INNERMOST.try_with(attach).ok().flatten()
@@ -73,43 +127,20 @@ pub(crate) enum Unclaimed {
 
 /// The descriptor with that number, of the frame that is being decoded. It can be claimed several times.
 pub(crate) fn claim(index: u32) -> Result<Arc<OwnedFd>, Unclaimed> {
-    let claim = |innermost: &RefCell<Frame>| match &*innermost.borrow() {
-        Frame::Decoding(there) => {
-            let found = usize::try_from(index).ok().and_then(|index| there.get(index));
-            found.cloned().ok_or(Unclaimed::Beyond(there.len()))
+    let claim = |frame: &Frame| {
+        if frame.open.get() != Open::Decoding {
+            return Err(Unclaimed::Outside);
         }
-        Frame::Outside | Frame::Encoding(_) => Err(Unclaimed::Outside),
+        let there = frame.descriptors.borrow();
+        let found = usize::try_from(index).ok().and_then(|index| there.get(index));
+        found.cloned().ok_or(Unclaimed::Beyond(there.len()))
     };
     INNERMOST.try_with(claim).unwrap_or(Err(Unclaimed::Outside))
 }
 
 /// Whether a frame is open on this thread: what is encoded or decoded beside it needs one of its own.
 pub(super) fn is_open() -> bool {
-    INNERMOST.try_with(|innermost| !matches!(&*innermost.borrow(), Frame::Outside)).unwrap_or(false)
-}
-
-/// Runs `f` with the frame open; gives it back as `f` left it.
-fn within<R>(frame: Frame, f: impl FnOnce() -> R) -> (R, Frame) {
-    /// Puts the outer frame back, also when `f` panics.
-    struct Outer(Option<Frame>);
-
-    impl Outer {
-        fn restore(&mut self) -> Option<Frame> {
-            let outer = self.0.take()?;
-            INNERMOST.try_with(|innermost| innermost.replace(outer)).ok()
-        }
-    }
-
-    impl Drop for Outer {
-        fn drop(&mut self) {
-            self.restore();
-        }
-    }
-
-    let mut outer = Outer(INNERMOST.try_with(|innermost| innermost.replace(frame)).ok());
-    let result = f();
-    let frame = outer.restore().unwrap_or(Frame::Outside);
-    (result, frame)
+    INNERMOST.try_with(|frame| frame.open.get() != Open::No).unwrap_or(false)
 }
 
 #[cfg(test)]

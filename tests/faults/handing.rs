@@ -54,12 +54,12 @@ fn what_the_system_refuses_one_task_holds_up_no_other() {
 #[test]
 fn what_is_being_made_ready_for_a_worker_can_be_cancelled() {
     /// Several times what goes through a channel.
-    const STEP: usize = 64 << 10;
+    const STEP: usize = 128 << 10;
     let _watchdog = watchdog();
     let pool = pool(2);
     warm(&pool);
     let (mut ran, mut cancelled) = (0, 0);
-    for round in 0..60 {
+    for round in 0..40 {
         let futures: Vec<Future<usize>> =
             (0..6).map(|n| pool.submit(task!([bytes = vec![7_u8; (n % 3 + 1) * STEP]] => bytes.len()))).collect();
         let small = pool.submit(call!(double(round)));

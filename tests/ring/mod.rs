@@ -14,7 +14,7 @@ mod spinning;
 mod tampering;
 mod turns;
 
-use super::{Heap, Layout, Medium, Next, Receiver, Ring, Running, Sender, Sizes, TaskBytes};
+use super::{Damage, Heap, Items, Layout, Medium, Next, Receiver, Ring, Running, Sender, Sizes, TaskBytes, Ticket};
 use crate::state::ring::Head;
 use std::sync::Arc;
 use std::thread;
@@ -52,6 +52,30 @@ fn plain(entry: u64) -> Head {
 
 fn here(bytes: &[u8]) -> TaskBytes {
     TaskBytes::Here(bytes.to_vec())
+}
+
+/// What one item of a chunk came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Item {
+    Here(Vec<u8>),
+    /// In what was sent under this number.
+    InSpill(u32),
+}
+
+fn item(bytes: &[u8]) -> Item {
+    Item::Here(bytes.to_vec())
+}
+
+/// The next one that has ended, alone.
+fn take_item<M: Medium>(sender: &mut Sender<M>, ticket: Ticket) -> Result<Option<Item>, Damage> {
+    let mut bytes = Vec::new();
+    let taken = sender.take_items(ticket, 1, &mut bytes)?;
+    assert!(taken.here + taken.spilled <= 1);
+    Ok(match taken {
+        Items { here: 1, .. } => Some(Item::Here(bytes)),
+        Items { spilled: 1, serial, .. } => Some(Item::InSpill(serial)),
+        _ => None,
+    })
 }
 
 /// Bytes of this length, no two of which are alike.

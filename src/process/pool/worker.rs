@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The longest envelope that goes through the ring; copying a longer one costs more than sending a descriptor.
-pub(in crate::process) const INLINE: usize = 16 << 10;
+pub(in crate::process) const INLINE: usize = 64 << 10;
 /// How many tasks with descriptors a worker may have before it; their messages wait on its socket.
 const MOST_SENT: usize = 4;
 /// How much work a worker is given in advance.

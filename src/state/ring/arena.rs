@@ -29,31 +29,36 @@ impl<'m> Arena<'m> {
     fn from(self, place: u64, words: u64) -> impl Iterator<Item = &'m AtomicU64> {
         let length = self.0.len();
         let words = usize::try_from(words).map_or(length, |words| words.min(length));
-        let (before, after) = self.0.split_at((place % length.max(1) as u64) as usize);
+        let (before, after) = self.0.split_at(place as usize & length.saturating_sub(1));
         let rest = words.saturating_sub(after.len());
         after[..words - rest].iter().chain(&before[..rest])
     }
 
     pub(crate) fn write(self, place: u64, bytes: &[u8]) {
-        let words = self.from(place, words_for(bytes.len()));
-        for (word, bytes) in words.zip(bytes.chunks(WORD)) {
-            let mut whole = [0; WORD];
-            whole[..bytes.len()].copy_from_slice(bytes);
+        let mut words = self.from(place, words_for(bytes.len()));
+        let whole = bytes.chunks_exact(WORD);
+        let rest = whole.remainder();
+        let store = |word: &AtomicU64, bytes: &[u8]| {
+            let mut value = [0; WORD];
+            value[..bytes.len()].copy_from_slice(bytes);
             // ORDERING: Relaxed: what is published after the bytes (a slot's state, a count of items) carries them.
-            word.store(u64::from_ne_bytes(whole), Ordering::Relaxed);
-        }
+            word.store(u64::from_ne_bytes(value), Ordering::Relaxed);
+        };
+        // In this order: who comes first in a `zip` loses one where the other has ended.
+        whole.zip(words.by_ref()).for_each(|(bytes, word)| store(word, bytes));
+        words.for_each(|word| store(word, rest));
     }
 
-    /// Replaces what is in `bytes` by the `length` bytes from a place on.
+    /// Adds the `length` bytes from a place on to `bytes`.
     pub(crate) fn read(self, place: u64, length: usize, bytes: &mut Vec<u8>) {
         let length = length.min(self.bytes());
-        bytes.clear();
-        bytes.resize(length.next_multiple_of(WORD), 0);
-        for (bytes, word) in bytes.chunks_exact_mut(WORD).zip(self.from(place, words_for(length))) {
+        let end = bytes.len() + length;
+        bytes.reserve(length.next_multiple_of(WORD));
+        for word in self.from(place, words_for(length)) {
             // ORDERING: Relaxed: whoever reads has acquired what was published after the bytes.
-            bytes.copy_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
+            bytes.extend_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
         }
-        bytes.truncate(length);
+        bytes.truncate(end);
     }
 
     /// One word, as it stands before an item's bytes.

@@ -8,7 +8,7 @@ use crate::process::pool::parked::Parked;
 use crate::process::post::Delivery;
 use crate::process::serve::ELAPSED;
 use crate::process::words::Word;
-use crate::ring::{Damage, TaskBytes, Ticket};
+use crate::ring::{Damage, Items, TaskBytes, Ticket};
 use crate::wire::{Frames, beside_of, frames_of};
 use std::fmt;
 use std::io;
@@ -110,28 +110,20 @@ impl Worker {
         if parked.items() == 1 {
             return Ok(());
         }
-        let (mut frames, mut items) = (Vec::new(), 0);
-        let mut spilled = (0, 0);
-        while let Some(item) = self.sender.take_item(ticket)? {
-            match item {
-                TaskBytes::Here(frame) => {
-                    frames.extend_from_slice(&frame);
-                    items += 1;
-                }
-                TaskBytes::Sent { serial, .. } => spilled = (serial, spilled.1 + 1),
-            }
-        }
-        if items > 0 {
+        let mut frames = Vec::new();
+        let Items { here, spilled, serial } = self.sender.take_items(ticket, u32::MAX, &mut frames)?;
+        let (here, spilled) = (here as usize, spilled as usize);
+        if here > 0 {
             self.sort_beside(parked, &frames);
-            parked.ended(items, Frames::Here(frames));
+            parked.ended(here, Frames::Here(frames));
         }
-        if let (serial @ 1.., count) = spilled {
-            match self.sent(serial).and_then(|file| frames_in(file, count).map_err(lost)) {
+        if spilled > 0 {
+            match self.sent(serial).and_then(|file| frames_in(file, spilled).map_err(lost)) {
                 Ok(frames) => {
                     self.sort_beside(parked, frames.bytes());
-                    parked.ended(count, frames);
+                    parked.ended(spilled, frames);
                 }
-                Err(error) => parked.failed(count, error),
+                Err(error) => parked.failed(spilled, error),
             }
         }
         Ok(())

@@ -5,7 +5,7 @@
 
 use super::awaited::Awaited;
 use super::blocking::{self, Need, Pause};
-use crate::sync::{AtomicBool, Deadline, Mutex, Ordering, Unparker};
+use crate::sync::{AtomicBool, Deadline, Mutex, Ordering, Parker, Unparker};
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -81,16 +81,84 @@ pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
 /// # Panics
 /// If this thread must not sleep at all. (There is no value to return instead.)
 fn sleep(signal: &Signal, need: Need<'_>) {
-    // It may wait for something that is no task, so nobody can say that it waits for ever.
-    let ticket = match blocking::enter(&Pause::new(&[], need, Deadline::NEVER)) {
-        Ok(Some(ticket)) => ticket,
-        Ok(None) => return,
-        Err(_) if !blocking::must_not_sleep() => return,
+    match blocking::enter(&Pause::new(&[], need, Deadline::NEVER)) {
+        Ok(Some(ticket)) => park(signal, &ticket.parker),
+        Ok(None) => {}
+        // It may wait for something that is no task, so nobody can say that it waits for ever: whoever refuses the place
+        // of this thread to others cannot refuse it the sleep. (To look again instead would be to be refused again.)
+        Err(_) if !blocking::must_not_sleep() => park(signal, &Parker::new()),
         Err(error) => std::panic::panic_any(error.to_string()),
-    };
-    *signal.sleeper.lock() = Some(ticket.parker.unparker());
+    }
+}
+
+fn park(signal: &Signal, parker: &Parker) {
+    *signal.sleeper.lock() = Some(parker.unparker());
     if !signal.is_set() {
-        ticket.parker.park_until(Deadline::NEVER);
+        parker.park_until(Deadline::NEVER);
     }
     *signal.sleeper.lock() = None;
+}
+
+#[cfg(all(test, not(concurrent_futures_loom)))]
+mod tests {
+    use super::super::blocking::{Place, Step, with_place};
+    use super::*;
+    use std::cell::Cell;
+    use std::future::poll_fn;
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    /// Refuses every wait, and says so.
+    struct Refuses {
+        asked: Cell<usize>,
+        ask: std::sync::mpsc::Sender<()>,
+    }
+
+    impl Place for Refuses {
+        fn before_wait(&self, _pause: &Pause<'_>, _parker: &Parker) -> Step {
+            self.asked.set(self.asked.get() + 1);
+            let _ = self.ask.send(());
+            Step::Never("nobody waits here".into())
+        }
+
+        fn after_wait(&self) {}
+
+        fn slot(&self) -> Option<usize> {
+            None
+        }
+
+        fn turn_key(&self) -> Option<usize> {
+            None
+        }
+    }
+
+    #[test]
+    fn a_wait_that_is_refused_sleeps_until_it_is_woken() {
+        let (ask, asked) = channel();
+        let place = Refuses { asked: Cell::new(0), ask };
+        let (waker, wakers) = channel::<Waker>();
+        let mut polls = 0;
+        let goes_round = std::thread::scope(|scope| {
+            let wakes = scope.spawn(move || {
+                let waker = wakers.recv().unwrap();
+                asked.recv().unwrap();
+                // Whoever is refused and looks again is refused again before this is over.
+                let again = asked.recv_timeout(Duration::from_millis(200)).is_ok();
+                waker.wake();
+                again
+            });
+            let future = poll_fn(|cx| {
+                polls += 1;
+                if polls == 1 {
+                    waker.send(cx.waker().clone()).unwrap();
+                    return Poll::Pending;
+                }
+                Poll::Ready(())
+            });
+            with_place(&place, || block_on(future));
+            wakes.join().unwrap()
+        });
+        assert!(!goes_round, "it looks again and again");
+        assert_eq!((polls, place.asked.get()), (2, 1));
+    }
 }

@@ -365,7 +365,7 @@ pub(super) fn register_waker(task: &Header, waker: &Waker, whose: u64, until: Un
 
 /// Takes back the wakers that these handles have left.
 pub(super) fn take_back_wakers(task: &Header, whose: &[u64]) {
-    if !task.snapshot().has_waiters() {
+    if !task.snapshot().has_waiters() || remote::is_elsewhere(task) {
         return;
     }
     let before = task.life.lock();

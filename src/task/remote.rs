@@ -96,6 +96,12 @@ pub(super) fn lost(task: &Header) -> Option<TaskError> {
     engine(task)?.lost().filter(|_| !task.snapshot().is_terminal())
 }
 
+/// Whether the task is that of another process, of which this one is a copy, and has left it; whether or not it has ended.
+/// Its lock may be held here, or its list of waiters taken, by a thread that is not there. Takes no lock.
+pub(super) fn is_elsewhere(task: &Header) -> bool {
+    engine(task.resolve()).is_some_and(|engine| engine.lost().is_some())
+}
+
 /// A task that its engine has, or is about to have, has waited for as long as it may.
 pub(super) fn expire(task: &Header) {
     let Some(travel) = task.travel() else { return };

@@ -165,6 +165,8 @@ pub(crate) struct WaitSet<W: Waitable> {
     unfinished: usize,
     /// Below this place all members were handed out.
     lowest: usize,
+    /// This process is a copy, made by a fork, and nodes are in lists that nobody may touch here.
+    is_stranded: bool,
 }
 
 impl<W: Waitable> WaitSet<W> {
@@ -178,6 +180,7 @@ impl<W: Waitable> WaitSet<W> {
             free: Vec::new(),
             unfinished: 0,
             lowest: 0,
+            is_stranded: false,
         }
     }
 
@@ -215,8 +218,8 @@ impl<W: Waitable> WaitSet<W> {
             return;
         };
         let task = member.target().0;
-        if remote::lost(task).is_some() {
-            // In a copy of the process that has it: nobody would ever tell, and its lock may be held for ever.
+        if remote::is_elsewhere(task) {
+            // Nobody would ever tell.
             let _ = self.told.ready(index);
             return;
         }
@@ -309,7 +312,7 @@ impl<W: Waitable> WaitSet<W> {
             self.lowest += 1;
         }
         let is_lost =
-            |member: &Option<W>| member.as_ref().is_some_and(|member| remote::lost(member.target().0).is_some());
+            |member: &Option<W>| member.as_ref().is_some_and(|member| remote::is_elsewhere(member.target().0));
         // All of them were gathered before the fork, or all that were are handed out; so the first one tells.
         if !self.members.get(self.lowest).is_some_and(is_lost) {
             return false;
@@ -317,6 +320,7 @@ impl<W: Waitable> WaitSet<W> {
         let lost = self.members.iter().enumerate().filter(|(_, member)| is_lost(member)).map(|(index, _)| index);
         let untold: Vec<usize> = lost.filter(|index| !self.told.state.lock().told[*index]).collect();
         untold.iter().for_each(|index| drop(self.told.ready(*index)));
+        self.is_stranded = true;
         !untold.is_empty()
     }
 
@@ -353,10 +357,14 @@ impl<W: Waitable> WaitSet<W> {
         true
     }
 
-    fn unregister(&self) {
+    fn unregister(&mut self) {
         for (index, member) in self.members.iter().enumerate() {
             let Some(member) = member else { continue };
             let task = member.target().0;
+            if remote::is_elsewhere(task) {
+                self.is_stranded = true;
+                continue;
+            }
             let before = task.life.lock();
             // SAFETY: the lock is held.
             let removed = unsafe { task.waiters.remove(self.nodes[index].node()) };
@@ -375,5 +383,9 @@ impl<W: Waitable> WaitSet<W> {
 impl<W: Waitable> Drop for WaitSet<W> {
     fn drop(&mut self) {
         self.unregister();
+        if self.is_stranded {
+            // What other lists point to stays where it is.
+            std::mem::forget(std::mem::take(&mut self.nodes));
+        }
     }
 }

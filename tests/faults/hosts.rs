@@ -183,3 +183,57 @@ fn a_copy_of_the_parent_can_do_no_harm() {
         drop(copy);
     });
 }
+
+/// The process may be copied while any thread is at any step, also where it has the lock of a task.
+#[test]
+fn what_waits_for_many_is_dropped_in_a_copy_of_the_process() {
+    /// Ends what goes on until then.
+    struct Stop<'a>(&'a AtomicBool);
+    impl Drop for Stop<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+    alone("hosts::what_waits_for_many_is_dropped_in_a_copy_of_the_process", || {
+        let _watchdog = watchdog();
+        let pool = pool(1);
+        let gate = crate::kit::gate::Gate::new();
+        let before = pool.submit(call!(crate::kit::gate::wait_at(gate.path())));
+        let pending: Vec<_> = (0..8).map(|n| pool.submit(call!(double(n))).shared()).collect();
+        // Whoever leaves a waker with one of them has its lock for as long as it takes to go through these.
+        let crowd: Vec<_> = (0..2000).map(|_| as_completed(&pending[..1], None)).collect();
+        let stops = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let _stop = Stop(&stops);
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !stops.load(Ordering::SeqCst) {
+                        let mut waits = Context::from_waker(Waker::noop());
+                        assert!(pending[0].clone().poll_unpin(&mut waits).is_pending());
+                    }
+                });
+            }
+            for round in 0..20 {
+                let mut gathered = as_completed(&pending, None);
+                let mut streamed = as_completed(&pending, None).stream();
+                let mut awaited = pending[0].clone();
+                let mut waits = Context::from_waker(Waker::noop());
+                assert!(streamed.poll_next_unpin(&mut waits).is_pending());
+                assert!(awaited.poll_unpin(&mut waits).is_pending());
+                in_a_copy(move || match round % 4 {
+                    0 => drop(awaited),
+                    1 => drop(streamed),
+                    handed_out => {
+                        // Some of them go before that.
+                        (2..handed_out).for_each(|_| assert!(gathered.next().is_some()));
+                        drop(gathered);
+                    }
+                });
+            }
+        });
+        drop(crowd);
+        gate.open();
+        assert_eq!(before.result(None).unwrap(), 0);
+        assert!((0..).zip(&pending).all(|(n, future)| *future.result(None).unwrap() == 2 * n));
+    });
+}

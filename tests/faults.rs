@@ -11,6 +11,8 @@ mod support;
 
 #[path = "faults/chunks.rs"]
 mod chunks;
+#[path = "faults/crowded.rs"]
+mod crowded;
 #[path = "faults/deaths.rs"]
 mod deaths;
 #[path = "faults/handing.rs"]
@@ -27,9 +29,9 @@ mod limits;
 mod orphans;
 #[path = "faults/scene.rs"]
 mod scene;
-#[path = "faults/timing.rs"]
-mod timing;
 #[path = "faults/telling.rs"]
 mod telling;
+#[path = "faults/timing.rs"]
+mod timing;
 #[path = "faults/values.rs"]
 mod values;

@@ -7,11 +7,13 @@ mod support;
 
 use concurrent_futures::shared_memory::SharedSlice;
 use concurrent_futures::{
-    CancelOutcome, Future, ProcessPoolExecutor, RejectReason, Shutdown, SubmitOptions, TaskError, call, task,
+    CancelOutcome, Future, ProcessPoolExecutor, RejectReason, Shutdown, SubmitOptions, TaskError, WorkerStdio, call,
+    task,
 };
 use kit::gate::{Gate, wait_at};
 use kit::{SIGKILL, double, pool, scribble};
 use serde::{Deserialize, Serialize, Serializer};
+use std::convert::Infallible;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -301,6 +303,27 @@ fn more_shared_memory_than_one_message_takes_goes_there_and_back() {
         let (total, back, rest) = pool.submit(call!(sum(slices.clone(), vec![7_u8; padding]))).result(LONG).unwrap();
         assert_eq!((total, rest.len()), (count * (count - 1) / 2, padding));
         assert_eq!(back, slices);
+    }
+}
+
+/// Beside a message's 253 go the ring and a bell, and the standard input if there is one.
+#[test]
+fn an_initializer_may_have_as_much_shared_memory_as_a_task() {
+    struct Kept(Vec<SharedSlice<u64>>);
+    fn keep(slices: Vec<SharedSlice<u64>>) -> Result<Kept, Infallible> {
+        Ok(Kept(slices))
+    }
+    fn sum(kept: &Kept) -> u64 {
+        kept.0.iter().map(|slice| slice[0]).sum()
+    }
+    let _watchdog = support::watchdog();
+    let all: Vec<_> = (0..400).map(|n| SharedSlice::copy_from(&[n]).unwrap()).collect();
+    for count in [245, 246, 249, 250, 251, 253, 254, 400] {
+        let initializer = call!(keep(all[..count].to_vec()));
+        let pool = ProcessPoolExecutor::builder().max_workers(1).stdin(WorkerStdio::inherit()).initializer(initializer);
+        let pool = pool.build().unwrap();
+        let count = count as u64;
+        assert_eq!(pool.submit_with_state(call!(sum(_))).result(LONG).unwrap(), count * (count - 1) / 2);
     }
 }
 

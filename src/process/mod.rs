@@ -7,6 +7,7 @@
 //!
 //! All system calls are in `sys`.
 
+mod bundle;
 mod code;
 mod envelope;
 #[cfg(feature = "conformance")]

@@ -4,11 +4,10 @@
 //! A message is its kind, the number, and descriptors; nothing else. It is sent before the ring says its number, so
 //! whoever reads the number finds the message on the socket.
 //!
-//! More descriptors than a message takes are a **bundle**: they are sent into a socket of their own, which nobody reads
-//! meanwhile, and its other end is what goes. So they come all at once or not at all, and whatever fails on the way
-//! leaves nothing on the control socket that somebody would have to take away again.
+//! More descriptors than a message takes are a [bundle]; then the message says how many there are.
 
-use crate::process::sys::socket::{self, MOST_DESCRIPTORS};
+use crate::process::bundle;
+use crate::process::sys::socket;
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -21,40 +20,18 @@ const BUNDLE: u32 = 67;
 pub(in crate::process) fn send(socket: impl AsFd, serial: u32, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
     let mut message = [0; 12];
     message[4..8].copy_from_slice(&serial.to_le_bytes());
-    if descriptors.len() <= MOST_DESCRIPTORS {
-        message[..4].copy_from_slice(&DESCRIPTORS.to_le_bytes());
-        return socket::send(socket, &message[..8], descriptors);
-    }
-    message[..4].copy_from_slice(&BUNDLE.to_le_bytes());
-    message[8..].copy_from_slice(&u32::try_from(descriptors.len()).unwrap_or(u32::MAX).to_le_bytes());
-    socket::send(socket, &message, &[bundle(descriptors)?.as_fd()])
-}
-
-/// The end of a socket in which all of these are waiting.
-fn bundle(descriptors: &[BorrowedFd<'_>]) -> io::Result<OwnedFd> {
-    let (there, here) = socket::pair()?;
-    for part in descriptors.chunks(MOST_DESCRIPTORS) {
-        socket::send(&here, &[0], part).map_err(|error| {
-            // Nobody will ever read what is there, so this is no matter of waiting.
-            let is_full = error.kind() == io::ErrorKind::WouldBlock;
-            let text = || format!("{} descriptors are more than a socket takes", descriptors.len());
-            if is_full { io::Error::new(io::ErrorKind::InvalidInput, text()) } else { error }
-        })?;
-    }
-    Ok(there)
-}
-
-/// What is in a bundle. `None`: it is damaged, or this process may not have as many.
-fn unbundle(bundle: &OwnedFd, count: usize) -> Option<Vec<OwnedFd>> {
-    let mut all = Vec::new();
-    while all.len() < count {
-        let part = socket::receive(bundle, &mut [0], false).ok()?;
-        if part.truncated || part.fds.is_empty() {
-            return None;
+    let length = match bundle::bundled(descriptors.len()) {
+        None => {
+            message[..4].copy_from_slice(&DESCRIPTORS.to_le_bytes());
+            8
         }
-        all.extend(part.fds);
-    }
-    Some(all)
+        Some(count) => {
+            message[..4].copy_from_slice(&BUNDLE.to_le_bytes());
+            message[8..].copy_from_slice(&count.to_le_bytes());
+            12
+        }
+    };
+    bundle::send(socket, &message[..length], descriptors)
 }
 
 /// The same by a worker, which waits until its parent has taken what it was sent before.
@@ -115,7 +92,7 @@ impl Pigeonholes {
         let (serial, descriptors) = match [words.next(), words.next(), words.next(), words.next()] {
             [Some(Ok(DESCRIPTORS)), Some(Ok(serial)), None, None] => (serial, came),
             [Some(Ok(BUNDLE)), Some(Ok(serial)), Some(Ok(count)), None] => {
-                (serial, came.first().and_then(|bundle| unbundle(bundle, count as usize)).unwrap_or_default())
+                (serial, came.first().and_then(|bundle| bundle::unpack(bundle, count as usize)).unwrap_or_default())
             }
             _ => return Ok(Delivery::Other(message.to_vec())),
         };

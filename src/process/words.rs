@@ -2,7 +2,7 @@
 
 use crate::process::code::{CodeTable, signature};
 use crate::process::launch::LARGEST_CONFIG;
-use crate::process::sys::socket::{self, MOST_DESCRIPTORS};
+use crate::process::sys::socket;
 use crate::wire::{self, CodeMap, CodecError, Maker, Place, attachments};
 use serde::{Deserialize, Serialize};
 use std::any::Any;
@@ -10,9 +10,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
-/// How many descriptors an initializer's arguments may need, and how many bytes: the rest of what can be sent with the
-/// orders is the pool's.
-const MOST_BESIDE: usize = MOST_DESCRIPTORS - 8;
+/// How many bytes an initializer's arguments may take: the rest of what can be sent with the orders is the pool's.
 const LARGEST: usize = LARGEST_CONFIG - 1024;
 
 /// The flags of a task in the ring.
@@ -70,10 +68,6 @@ impl Initializer {
         let mut payload = Vec::new();
         let (encoded, beside) = attachments::collect(|| encode(&mut payload));
         encoded.map_err(|error| error.to_string())?;
-        if beside.len() > MOST_BESIDE {
-            let count = beside.len();
-            return Err(format!("its arguments are in {count} pieces of shared memory: at most {MOST_BESIDE} can go"));
-        }
         if payload.len() > LARGEST {
             let length = payload.len();
             return Err(format!(

@@ -13,7 +13,7 @@ use std::sync::mpsc::channel;
 pub(crate) struct Limit(Resource, Rlimit);
 
 impl Limit {
-    fn new(resource: Resource, most: u64) -> Self {
+    pub(crate) fn new(resource: Resource, most: u64) -> Self {
         let before = getrlimit(resource);
         setrlimit(resource, Rlimit { current: Some(most), maximum: before.maximum }).unwrap();
         Limit(resource, before)
@@ -38,7 +38,7 @@ impl Drop for Limit {
 }
 
 /// The limit on threads does not hold for root, so root becomes a user that nobody else is.
-fn become_somebody_else() {
+pub(crate) fn become_somebody_else() {
     if rustix::process::getuid().is_root() {
         let nobody = rustix::process::Uid::from_raw(1_500_000_000 + std::process::id());
         rustix::thread::set_thread_res_uid(nobody, nobody, nobody).unwrap();

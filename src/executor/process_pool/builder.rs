@@ -252,6 +252,9 @@ impl<S: 'static> ProcessPoolBuilder<S> {
     /// travel and the state stays where it is made. `call!(query(_, 3))` uses it:
     /// see [`submit_with_state`](ProcessPoolExecutor::submit_with_state).
     ///
+    /// The arguments may take up to 63 KiB; what is larger goes as a [`SharedSlice`](crate::shared_memory::SharedSlice),
+    /// of which there may be as many as descriptors can be open.
+    ///
     /// If it fails, panics or ends its process, five times one after the other, the pool is broken: what is queued, and
     /// what is submitted later, fails with [`TaskError::Broken`](crate::TaskError::Broken) and the cause.
     ///

@@ -47,7 +47,8 @@ pub(in crate::process) fn start(script: &mut Script<'_>) -> bool {
 fn handshake(script: &mut Script<'_>) -> bool {
     let Ok((here, _there)) = socket::pair() else { return false };
     let sent = setup(script).to_bytes();
-    let mut handshake = Handshake { copy: HERE, pid: PID, program: "made-up".into(), setup: Some((sent, Vec::new())) };
+    let mut handshake =
+        Handshake { copy: HERE, pid: PID, program: "made-up".into(), setup: Some((sent, Vec::new())), answered: false };
     let mut answered = false;
     while !script.is_over() {
         let message = match script.byte() % 4 {
@@ -89,6 +90,7 @@ fn setup(script: &mut Script<'_>) -> Setup {
         stack_size: 1 << 21,
         memory_limit: (flags & 2 != 0).then_some(1 << 30),
         has_input: flags & 4 != 0,
+        bundled: (flags & 8 != 0).then_some(300),
         config: bytes,
     }
 }

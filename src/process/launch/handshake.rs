@@ -11,9 +11,11 @@
 use super::identity::Location;
 use super::message::{Answer, FromNewborn, LastWords, VERSION};
 use super::spawn::LaunchError;
+use crate::process::bundle;
 use crate::process::sys::socket;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// How far a start has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +34,9 @@ pub(crate) struct Handshake {
     /// For messages.
     pub(in crate::process) program: PathBuf,
     /// The setup and what goes with it, until it was sent.
-    pub(in crate::process) setup: Option<(Vec<u8>, Vec<OwnedFd>)>,
+    pub(in crate::process) setup: Option<(Vec<u8>, Vec<Arc<OwnedFd>>)>,
+    /// The worker has said who it is.
+    pub(in crate::process) answered: bool,
 }
 
 impl Handshake {
@@ -45,18 +49,37 @@ impl Handshake {
             let of = if out_of_memory { "memory; its limit may be too low" } else { "stack" };
             return Err(self.failed(&format!("ran out of {of} while it started")));
         }
-        match (FromNewborn::read(message), self.setup.take()) {
-            (Some(FromNewborn::Answer(answer)), Some((setup, fds))) => {
+        match FromNewborn::read(message) {
+            Some(FromNewborn::Answer(answer)) if !self.answered => {
                 self.check(answer)?;
-                let fds: Vec<BorrowedFd<'_>> = fds.iter().map(AsFd::as_fd).collect();
-                let sent = socket::send(socket, &setup, &fds);
-                sent.map_err(|error| self.failed(&format!("could not be told what to do: {error}")))?;
+                self.answered = true;
+                self.tell(socket)?;
                 Ok(Progress::Waiting)
             }
-            (Some(FromNewborn::Ready), None) => Ok(Progress::Ready),
-            (Some(FromNewborn::Refused(why)), _) => Err(self.failed(&format!("refused to start: {why}"))),
+            Some(FromNewborn::Ready) if self.setup.is_none() => Ok(Progress::Ready),
+            Some(FromNewborn::Refused(why)) => Err(self.failed(&format!("refused to start: {why}"))),
             _ => Err(self.failed(&format!("said {} bytes that are no part of a start", message.len()))),
         }
+    }
+
+    /// Sends the setup to a worker that has answered; to be called again while it [is crowded](Self::is_crowded).
+    ///
+    /// # Errors
+    /// The start has failed: what to tell.
+    pub(crate) fn tell(&mut self, socket: impl AsFd) -> Result<(), LaunchError> {
+        let Some((setup, fds)) = self.setup.as_ref().filter(|_| self.answered) else { return Ok(()) };
+        let fds: Vec<BorrowedFd<'_>> = fds.iter().map(|fd| fd.as_fd()).collect();
+        match bundle::send(socket, setup, &fds) {
+            Ok(()) => self.setup = None,
+            Err(error) if socket::is_crowded(&error) => {}
+            Err(error) => return Err(self.failed(&format!("could not be told what to do: {error}"))),
+        }
+        Ok(())
+    }
+
+    /// Whether the setup could not be sent so far, because too many descriptors of this user are on their way.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.answered && self.setup.is_some()
     }
 
     fn check(&self, answer: Answer) -> Result<(), LaunchError> {

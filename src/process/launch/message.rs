@@ -74,6 +74,8 @@ pub(in crate::process) struct Setup {
     pub(in crate::process) memory_limit: Option<u64>,
     /// Whether the first descriptor is the standard input.
     pub(in crate::process) has_input: bool,
+    /// How many descriptors there are, where they come as a bundle.
+    pub(in crate::process) bundled: Option<u32>,
     /// For the service.
     pub(in crate::process) config: Vec<u8>,
 }
@@ -134,6 +136,7 @@ impl Setup {
         writer.word(u32::from(self.memory_limit.is_some()));
         writer.long(self.memory_limit.unwrap_or(0));
         writer.word(u32::from(self.has_input));
+        writer.word(self.bundled.unwrap_or(0));
         writer.bytes(&self.config);
         writer.0
     }
@@ -146,11 +149,12 @@ impl Setup {
         let stack_size = reader.long()?;
         let (has_limit, limit) = (reader.flag()?, reader.long()?);
         let has_input = reader.flag()?;
+        let bundled = Some(reader.word()?).filter(|count| *count > 0);
         let config = reader.bytes()?.to_owned();
         reader.end()?;
         let working_directory = has_directory.then(|| OsString::from_vec(directory));
         let memory_limit = has_limit.then_some(limit);
-        Some(Setup { service, name, working_directory, stack_size, memory_limit, has_input, config })
+        Some(Setup { service, name, working_directory, stack_size, memory_limit, has_input, bundled, config })
     }
 }
 
@@ -270,13 +274,14 @@ mod tests {
             stack_size: 1 << 21,
             memory_limit: Some(1 << 30),
             has_input: true,
+            bundled: Some(300),
             config: vec![1, 2, 3],
         }
     }
 
     #[test]
     fn what_is_written_is_read_and_nothing_else() {
-        let plain = Setup { working_directory: None, memory_limit: None, has_input: false, ..setup() };
+        let plain = Setup { working_directory: None, memory_limit: None, has_input: false, bundled: None, ..setup() };
         for setup in [setup(), plain] {
             let bytes = setup.to_bytes();
             assert_eq!(Setup::read(&bytes), Some(setup));

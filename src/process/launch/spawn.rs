@@ -14,6 +14,7 @@ use super::identity::locate;
 use super::marker::{self, Marker};
 use super::message::{LARGEST_CONFIG, LONGEST, Nonce, Setup};
 use super::program::Program;
+use crate::process::bundle;
 use crate::process::sys::{descriptors, processes, socket};
 use std::ffi::OsString;
 use std::fmt;
@@ -119,7 +120,7 @@ pub(crate) fn spawn(
     settings: &Settings,
     service: fn(Context),
     config: Vec<u8>,
-    mut fds: Vec<OwnedFd>,
+    mut fds: Vec<Arc<OwnedFd>>,
 ) -> Result<Newborn, LaunchError> {
     if config.len() > LARGEST_CONFIG {
         let text =
@@ -128,11 +129,7 @@ pub(crate) fn spawn(
     }
     let input = input(&settings.stdin).map_err(|error| refused("its standard input", &error))?;
     let has_input = input.is_some();
-    fds.splice(0..0, input);
-    if fds.len() > socket::MOST_DESCRIPTORS {
-        let text = format!("{} descriptors for a worker: at most {} can be sent", fds.len(), socket::MOST_DESCRIPTORS);
-        return Err(LaunchError::new(text));
-    }
+    fds.splice(0..0, input.map(Arc::new));
     if settings.name.contains('\0') {
         let text = format!("the worker's name is {:?}: the system's names cannot hold a NUL", settings.name);
         return Err(LaunchError::new(text));
@@ -146,6 +143,7 @@ pub(crate) fn spawn(
         stack_size: settings.stack_size as u64,
         memory_limit: settings.memory_limit,
         has_input,
+        bundled: bundle::bundled(fds.len()),
         config,
     };
     let setup = setup.to_bytes();
@@ -165,7 +163,8 @@ pub(crate) fn spawn(
     }
     let program_name = program.name().to_owned();
     let pid = process.pid();
-    let handshake = Handshake { copy: program.copy, pid, program: program_name, setup: Some((setup, fds)) };
+    let handshake =
+        Handshake { copy: program.copy, pid, program: program_name, setup: Some((setup, fds)), answered: false };
     Ok(Newborn { process, socket: ours, stderr, handshake })
 }
 

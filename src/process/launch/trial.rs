@@ -207,11 +207,11 @@ impl Trial {
         let spawned = match &self.program {
             None => {
                 let program = Program::current().map_err(|why| why.to_string())?;
-                spawn(&program, &self.settings, serve, config, fds)
+                spawn(&program, &self.settings, serve, config, fds.into_iter().map(Arc::new).collect())
             }
             Some(path) => {
                 let program = Program::named(path.clone()).map_err(|why| why.to_string())?;
-                spawn(&program, &self.settings, serve, config, fds)
+                spawn(&program, &self.settings, serve, config, fds.into_iter().map(Arc::new).collect())
             }
         };
         Ok(Started { newborn: spawned.map_err(|error| error.to_string())?, last_words: None, origin: Origin::here() })

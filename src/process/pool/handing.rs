@@ -10,6 +10,7 @@ use super::roster::{Place, Roster};
 use super::shared::ProcessPool;
 use super::worker::{Handing, Worker};
 use crate::error::TaskError;
+use crate::process::sys::socket::CROWDED;
 use crate::sync::spawn_thread;
 use std::io;
 use std::sync::Arc;
@@ -33,11 +34,10 @@ impl ProcessPool {
         }
         for slot in 0..roster.places.len() {
             while roster.places[slot].wants_mail(now) {
+                let can_go = roster.can_go(now);
                 let Place { mail, worker, .. } = &mut roster.places[slot];
-                let Some(sequence) = mail.values_mut().next().and_then(|parked| promise(parked, worker, findings))
-                else {
-                    break;
-                };
+                let next = mail.values_mut().find(|parked| can_go(parked));
+                let Some(sequence) = next.and_then(|parked| promise(parked, worker, findings)) else { break };
                 let Some(parked) = mail.remove(&sequence) else { break };
                 if !self.hand(roster, slot, parked, now, findings) {
                     break;
@@ -45,8 +45,10 @@ impl ProcessPool {
             }
         }
         while let Some(slot) = roster.hungriest(now) {
+            let can_go = roster.can_go(now);
             let Roster { queue, places, .. } = roster;
-            let Some(parked) = queue.values_mut().find(|parked| !parked.is_being_sealed()) else { return };
+            let next = queue.values_mut().find(|parked| !parked.is_being_sealed() && can_go(parked));
+            let Some(parked) = next else { return };
             let Some(sequence) = promise(parked, &mut places[slot].worker, findings) else { continue };
             let Some(parked) = roster.queue.remove(&sequence) else { return };
             if !self.hand(roster, slot, parked, now, findings) {
@@ -87,6 +89,14 @@ impl ProcessPool {
             Handing::Damaged(parked) => {
                 roster.enqueue(parked);
                 self.ring();
+                true
+            }
+            Handing::Crowded(parked) => {
+                // It keeps its turn among those that wait for the same; however long that takes, it is not to blame.
+                roster.enqueue(parked);
+                let until = now + CROWDED;
+                roster.crowded_until = Some(until);
+                self.mind(roster, until);
                 true
             }
             Handing::Refused(parked, error) => {

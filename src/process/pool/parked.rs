@@ -160,6 +160,11 @@ impl Parked {
         bytes.into_iter().chain(self.beside.iter().map(|beside| beside.as_fd())).collect()
     }
 
+    /// Whether there will be any.
+    pub(in crate::process) fn needs_descriptors(&self) -> bool {
+        !self.beside.is_empty() || self.small_bytes().is_none()
+    }
+
     /// Frames of items that have ended.
     pub(in crate::process) fn ended(&mut self, items: usize, frames: Frames) {
         self.first += items;

@@ -59,6 +59,8 @@ pub(in crate::process) struct Roster {
     pub(in crate::process) kill_at: Option<Instant>,
     /// They are.
     pub(in crate::process) kills: bool,
+    /// No descriptors can be sent to anybody until then, at least; what needs none goes on.
+    pub(in crate::process) crowded_until: Option<Instant>,
     /// What a shutdown has done: see [`ShutdownReport`](crate::ShutdownReport).
     pub(in crate::process) completed_before: u64,
     pub(in crate::process) cancelled: usize,
@@ -82,6 +84,7 @@ impl Roster {
             cancels: false,
             kill_at: None,
             kills: false,
+            crowded_until: None,
             completed_before: 0,
             cancelled: 0,
             cancelled_late: 0,
@@ -154,6 +157,12 @@ impl Roster {
             worker.promised = None;
         }
         Some(slot)
+    }
+
+    /// Says which tasks could be sent at that time, as far as their descriptors go.
+    pub(in crate::process) fn can_go(&self, now: Instant) -> impl Fn(&Parked) -> bool + use<> {
+        let crowded = self.crowded_until.is_some_and(|until| now < until);
+        move |parked| !(crowded && parked.needs_descriptors())
     }
 
     /// The place of the worker that should be given the next task.

@@ -19,7 +19,6 @@ use crate::ring::{Descriptors, Mapped, Sender, Sizes, spinning_may_pay};
 use crate::sync::spawn_thread;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io;
-use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -172,12 +171,9 @@ impl Supervisor {
         let (sender, Descriptors { jobs, board }) =
             Sender::<Mapped>::create(Sizes::default(), Arc::clone(&self.pool.bell))
                 .map_err(|error| explain("shared memory", error))?;
-        let bell: OwnedFd = self.pool.bell.try_clone().map_err(|error| explain("a descriptor", error))?;
-        let mut descriptors = vec![jobs, board, bell];
+        let mut descriptors = vec![Arc::new(jobs), Arc::new(board), Arc::clone(&self.pool.bell)];
         if let Some(initializer) = &config.initializer {
-            for descriptor in &initializer.beside {
-                descriptors.push(descriptor.try_clone().map_err(|error| explain("a descriptor", error))?);
-            }
+            descriptors.extend_from_slice(&initializer.beside);
         }
         let call = config.initializer.as_ref().map(|initializer| initializer.call.clone());
         let orders = Orders { slot, spins: spinning_may_pay(), initializer: call };
@@ -203,6 +199,7 @@ impl Supervisor {
         let lacks_workers = waits || roster.workers().any(|worker| worker.movable() > 0);
         alarms.extend(roster.kill_at.filter(|_| !roster.kills));
         alarms.extend(roster.aside_until());
+        alarms.extend(roster.crowded_until.filter(|at| waits && *at > looked));
         alarms.extend(roster.help_due(looked));
         for (place, ward) in roster.places.iter_mut().zip(&self.wards) {
             alarms.extend(place.not_before.filter(|at| lacks_workers && *at > looked));

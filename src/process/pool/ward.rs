@@ -5,7 +5,7 @@ use super::tail::Tail;
 use crate::process::launch::LONGEST;
 use crate::process::launch::Process;
 use crate::process::launch::{Handshake, Progress};
-use crate::process::sys::socket;
+use crate::process::sys::socket::{self, CROWDED};
 use rustix::process::Signal;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -114,10 +114,15 @@ impl Ward {
                 }
             }
         }
-        if now >= self.began + PATIENCE {
-            return Err(format!("a worker was not ready after {PATIENCE:?}"));
+        if handshake.is_crowded() {
+            handshake.tell(&*self.socket).map_err(|error| error.into_text().to_string())?;
         }
-        Ok(())
+        if now < self.began + PATIENCE {
+            return Ok(());
+        }
+        let crowded = ", because too many descriptors of this user are on their way between processes";
+        let why = if handshake.is_crowded() { crowded } else { "" };
+        Err(format!("a worker was not ready after {PATIENCE:?}{why}"))
     }
 
     /// Ends it: by the polite signal first, if it has time for that.
@@ -156,8 +161,12 @@ impl Ward {
             Signalled::Term(Some(due)) if due > looked => Some(due),
             Signalled::Term(None) => None,
             Signalled::Kill => None,
-            Signalled::Nothing if self.handshake.is_some() => Some(self.began + PATIENCE),
-            Signalled::Nothing | Signalled::Term(_) => free_since.map(|since| since + FAREWELL),
+            Signalled::Nothing => match &self.handshake {
+                Some(handshake) if handshake.is_crowded() => Some(looked + CROWDED),
+                Some(_) => Some(self.began + PATIENCE),
+                None => free_since.map(|since| since + FAREWELL),
+            },
+            Signalled::Term(_) => free_since.map(|since| since + FAREWELL),
         }
     }
 }

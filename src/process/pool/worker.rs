@@ -7,6 +7,7 @@ mod time;
 use super::parked::Parked;
 use crate::process::launch::LastWords;
 use crate::process::post::{self, Pigeonholes};
+use crate::process::sys::socket;
 use crate::process::words::flags;
 use crate::ring::{Damage, Mapped, NoRoom, Sender, State, Ticket, Watch, spinning_may_pay};
 use crate::state::ring::Head;
@@ -57,6 +58,8 @@ pub(in crate::process) enum Handing {
     Taken,
     /// It has enough for now.
     Later(Parked),
+    /// Too many descriptors are on their way.
+    Crowded(Parked),
     /// The system lacks something for it.
     Refused(Parked, io::Error),
     /// The worker has to go: see [`Worker::damage`].
@@ -225,6 +228,7 @@ impl Worker {
                     self.is_closed = true;
                     return Handing::Later(parked);
                 }
+                Err(error) if socket::is_crowded(&error) => return Handing::Crowded(parked),
                 Err(error) => return Handing::Refused(parked, error),
             }
             head.serial = self.serial;

@@ -19,6 +19,8 @@ pub(in crate::process) const MOST_DESCRIPTORS: usize = 253;
 
 /// How long to let a lack of something pass.
 const PAUSE: Duration = Duration::from_millis(10);
+/// When to try again, where somebody tries who does nothing else meanwhile, what [was crowded](is_crowded).
+pub(in crate::process) const CROWDED: Duration = Duration::from_millis(20);
 
 /// Two ends, closed on exec, neither of them among the three standard descriptors.
 pub(in crate::process) fn pair() -> io::Result<(OwnedFd, OwnedFd)> {
@@ -55,7 +57,8 @@ pub(in crate::process) fn wait_for_room(socket: impl AsFd) {
     }
 }
 
-/// Whether a message was refused because too many descriptors are on their way already.
+/// Whether a message was refused because too many descriptors of this user are on their way already, in whatever
+/// sockets. Some of them will arrive, so nobody is at fault, and it is a matter of waiting.
 pub(in crate::process) fn is_crowded(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::TOOMANYREFS.raw_os_error())
 }

@@ -4,6 +4,7 @@
 
 use super::recognise::{Newcomer, refuse};
 use super::watch::watch_over;
+use crate::process::bundle;
 use crate::process::launch::identity::{Expected, resolve};
 use crate::process::launch::message::{Answer, FromNewborn, LONGEST, Setup, VERSION};
 use crate::process::sys::signals::{self, SignalStack, leave};
@@ -49,6 +50,8 @@ pub(super) fn run(newcomer: Newcomer, later_constructors: impl FnOnce()) -> ! {
     }
 }
 
+const TOO_MANY: &str = "a worker may not have as many open files as it was sent: raise `ulimit -n`";
+
 fn await_setup(control: BorrowedFd<'static>, parent: BorrowedFd<'static>) -> Result<(Setup, Vec<OwnedFd>), String> {
     let [died, told] = socket::wait_for_any([(parent, true), (control, true)]);
     if died.readable && !told.readable {
@@ -61,10 +64,15 @@ fn await_setup(control: BorrowedFd<'static>, parent: BorrowedFd<'static>) -> Res
         leave(0);
     }
     if received.truncated {
-        return Err("a worker may not have as many open files as it was sent: raise `ulimit -n`".to_owned());
+        return Err(TOO_MANY.to_owned());
     }
-    let setup = Setup::read(&message[..received.length]);
-    setup.map(|setup| (setup, received.fds)).ok_or_else(|| "the setup is damaged".to_owned())
+    let setup = Setup::read(&message[..received.length]).ok_or("the setup is damaged")?;
+    let fds = match (setup.bundled, received.fds.first()) {
+        (None, _) => received.fds,
+        (Some(count), Some(bundle)) => bundle::unpack(bundle, count as usize).ok_or(TOO_MANY)?,
+        (Some(_), None) => return Err("the setup came without its descriptors".to_owned()),
+    };
+    Ok((setup, fds))
 }
 
 fn begin(
@@ -73,7 +81,7 @@ fn begin(
     socket: BorrowedFd<'static>,
     later_constructors: impl FnOnce(),
 ) -> Result<Service, String> {
-    let Setup { service, name, working_directory, stack_size, memory_limit, has_input, config } = setup;
+    let Setup { service, name, working_directory, stack_size, memory_limit, has_input, bundled: _, config } = setup;
     if let Some(directory) = working_directory {
         std::env::set_current_dir(&directory)
             .map_err(|error| format!("the working directory {}: {error}", Path::new(&directory).display()))?;

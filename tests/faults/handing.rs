@@ -5,7 +5,7 @@
 use crate::kit::gate::{Gate, wait_at};
 use crate::kit::outside::program::alone;
 use crate::kit::outside::{self, pids};
-use crate::kit::{double, exit_at_once, pool};
+use crate::kit::{SIGTERM, double, exit_at_once, ignore_signal, pool, stay};
 use crate::limits::Limit;
 use crate::support::{self, eventually, watchdog};
 use concurrent_futures::{
@@ -51,24 +51,95 @@ fn what_the_system_refuses_one_task_holds_up_no_other() {
     });
 }
 
+/// Bytes that are encoded and decoded as a whole.
+struct Bulk(Vec<u8>);
+
+impl serde::Serialize for Bulk {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Bulk {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl serde::de::Visitor<'_> for Visitor {
+            type Value = Bulk;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("bytes")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Bulk, E> {
+                Ok(Bulk(bytes.to_vec()))
+            }
+        }
+        deserializer.deserialize_bytes(Visitor)
+    }
+}
+
+fn length(bulk: Bulk) -> usize {
+    bulk.0.len()
+}
+
+/// The thread that copies arguments, if there is one.
+fn copying() -> Option<std::path::PathBuf> {
+    let threads = std::fs::read_dir("/proc/self/task").unwrap();
+    let mut threads = threads.filter_map(|thread| Some(thread.ok()?.path()));
+    threads.find(|thread| std::fs::read_to_string(thread.join("comm")).is_ok_and(|name| name.trim_end() == "cf-seal"))
+}
+
+/// Who asks while a task's arguments are copied to where a worker can be sent them is answered before that is over.
+#[test]
+fn large_arguments_are_copied_while_the_pool_goes_on() {
+    alone("handing::large_arguments_are_copied_while_the_pool_goes_on", || {
+        const MOST: usize = 128 << 20;
+        let _watchdog = watchdog();
+        let pool = pool(1);
+        warm(&pool);
+        let mut was_answered = false;
+        for _ in 0..20 {
+            let gate = Gate::new();
+            let first = pool.submit(call!(wait_at(gate.path())));
+            eventually("it has begun", || first.running());
+            // What is next in the queue was made ready by who submitted it.
+            let second = pool.submit(call!(length(Bulk(vec![7; 1 << 20]))));
+            let third = pool.submit(call!(length(Bulk(vec![7; MOST]))));
+            gate.open();
+            let mut thread = None;
+            eventually("it is copied", || {
+                thread = copying();
+                thread.is_some() || third.done()
+            });
+            if let Some(thread) = thread {
+                let queued = pool.stats().queued;
+                was_answered |= queued > 0 && thread.exists();
+            }
+            assert_eq!(first.result(None).unwrap(), 0);
+            assert_eq!((second.result(None).unwrap(), third.result(None).unwrap()), (1 << 20, MOST));
+            if was_answered {
+                return;
+            }
+        }
+        panic!("nobody was answered meanwhile");
+    });
+}
+
 #[test]
 fn what_is_being_made_ready_for_a_worker_can_be_cancelled() {
-    /// Several times what goes through a channel.
-    const STEP: usize = 128 << 10;
     let _watchdog = watchdog();
     let pool = pool(2);
     warm(&pool);
     let (mut ran, mut cancelled) = (0, 0);
-    for round in 0..40 {
-        let futures: Vec<Future<usize>> =
-            (0..6).map(|n| pool.submit(task!([bytes = vec![7_u8; (n % 3 + 1) * STEP]] => bytes.len()))).collect();
+    for round in 0..60 {
+        let futures: Vec<Future<usize>> = (0..6).map(|n| pool.submit(call!(length(Bulk(large(n % 3 + 1)))))).collect();
         let small = pool.submit(call!(double(round)));
         (0..round * 997 % 20_000).for_each(|_| std::hint::spin_loop());
         let was_cancelled = futures[5].cancel();
         match futures[5].result(None) {
             Ok(length) => {
                 assert!(!was_cancelled);
-                assert_eq!(length, 3 * STEP);
+                assert_eq!(length, 3 << 20);
                 ran += 1;
             }
             Err(error) => {
@@ -77,7 +148,7 @@ fn what_is_being_made_ready_for_a_worker_can_be_cancelled() {
             }
         }
         for (n, future) in futures.iter().take(5).enumerate() {
-            assert_eq!(future.result(None).unwrap(), (n % 3 + 1) * STEP);
+            assert_eq!(future.result(None).unwrap(), (n % 3 + 1) << 20);
         }
         assert_eq!(small.result(None).unwrap(), 2 * round);
     }
@@ -316,20 +387,33 @@ fn what_a_shutdown_reports_adds_up() {
     assert!(seen[1] > 0 && seen[2] > 0, "{seen:?}");
 }
 
+// ------------------------------------------------------------------------------------------ kills
+
+/// Leaves a file when the polite signal does nothing to it any more.
+fn stay_whatever_is_asked(path: String) -> u64 {
+    ignore_signal(SIGTERM);
+    std::fs::write(path, "x").unwrap();
+    stay()
+}
+
 #[test]
-fn a_second_kill_says_what_is_true() {
+fn a_second_kill_says_what_is_true_and_may_have_less_patience() {
     let _watchdog = watchdog();
     let pool = pool(1);
-    let stays = pool.submit(call!(crate::kit::stay()));
-    eventually("it runs", || stays.running());
-    // It has all the time that it wants to end by itself, and is told twice.
-    for _ in 0..2 {
-        let outcome = stays.kill(Duration::from_secs(1000));
-        assert!(outcome == CancelOutcome::Killed || stays.done() || !stays.running(), "{outcome:?}");
+    let notes = Notes::new("stays");
+    let stays = pool.submit(call!(stay_whatever_is_asked(notes.0.clone())));
+    let behind = pool.submit(call!(double(4)));
+    eventually("it ignores the signal", || notes.count() == 1);
+    for _ in 0..3 {
+        assert_eq!(stays.kill(Duration::from_secs(1000)), CancelOutcome::Killed);
+        assert!(!stays.done() && stays.running(), "it has all the time that it wants");
     }
-    assert!(matches!(stays.result(None), Err(TaskError::Cancelled)));
+    assert_eq!(stays.kill(Duration::ZERO), CancelOutcome::Killed);
+    // By this one, and not by those before.
+    assert!(matches!(stays.result(Duration::from_secs(60)), Err(TaskError::Cancelled)));
     for _ in 0..2 {
         assert_eq!(stays.kill(Duration::ZERO), CancelOutcome::AlreadyDone);
-        assert!(!stays.cancel(), "it ran");
+        assert!(!stays.cancel() && stays.cancelled(), "it ran");
     }
+    assert_eq!(behind.result(None).unwrap(), 8);
 }

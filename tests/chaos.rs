@@ -82,9 +82,13 @@ impl Killer {
         let stops = Arc::new(AtomicBool::new(false));
         let (pool, stop) = (pool.clone(), Arc::clone(&stops));
         let thread = std::thread::spawn(move || {
-            let (mut chance, mut kills) = (Chance::new(seed), 0);
+            let (mut chance, mut kills, mut completed) = (Chance::new(seed), 0, 0);
             while !stop.load(Ordering::SeqCst) {
                 std::thread::sleep(Duration::from_micros(chance.below(pause) as u64));
+                // Where workers take longer to start than to be killed, the pool would be right to give up.
+                if completed == std::mem::replace(&mut completed, pool.stats().completed) && kills > 0 {
+                    continue;
+                }
                 let pids = outside::pids(&pool);
                 if let Some(pid) = pids.get(chance.below(WORKERS)) {
                     kills += usize::from(outside::signal(*pid, Signal::KILL));

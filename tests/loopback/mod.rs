@@ -42,7 +42,7 @@ impl Courier for Parcels {
         self.begun += 1;
     }
 
-    fn deliver(&mut self, frame: &[u8]) {
+    fn deliver(&mut self, frame: &mut Vec<u8>) {
         self.frames.extend_from_slice(frame);
     }
 
@@ -301,7 +301,8 @@ impl Serialize for Asks {
 }
 
 impl<'de> Deserialize<'de> for Asks {
-    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <()>::deserialize(deserializer)?;
         let own = OWN.lock().unwrap().clone();
         if let Some(own) = own {
             assert!(own.result(None).is_err_and(|error| error.is_deadlock()));

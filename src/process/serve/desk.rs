@@ -97,7 +97,7 @@ impl Desk {
             let mut delivery = Delivering {
                 items: head.items as usize,
                 running: Some(running),
-                result: vec![0; ELAPSED],
+                result: Vec::new(),
                 spill: None,
                 socket: *socket,
                 serial,
@@ -135,7 +135,8 @@ impl Desk {
     }
 }
 
-/// What a result begins with: how long the task took, in nanoseconds.
+/// What a result ends with: how long the task took, in nanoseconds. At its end, so that a frame is made a result without
+/// being copied.
 pub(in crate::process) const ELAPSED: usize = 8;
 
 /// The descriptors that were sent under a number, which are on the socket by now.
@@ -183,7 +184,7 @@ struct Delivering<'d> {
     items: usize,
     /// `None` only while it is being consumed.
     running: Option<Running<'d, Mapped>>,
-    /// Of a task that is no chunk, with room for how long it took.
+    /// Of a task that is no chunk.
     result: Vec<u8>,
     spill: Option<Spill>,
     socket: BorrowedFd<'static>,
@@ -200,9 +201,9 @@ impl Courier for Delivering<'_> {
         }
     }
 
-    fn deliver(&mut self, frame: &[u8]) {
+    fn deliver(&mut self, frame: &mut Vec<u8>) {
         if self.items == 1 {
-            self.result.extend_from_slice(frame);
+            std::mem::swap(&mut self.result, frame);
             return;
         }
         let Err(why) = self.end_item(frame) else { return };
@@ -270,7 +271,8 @@ impl Delivering<'_> {
             return Err(why);
         }
         let Some(running) = self.running.take() else { return Ok(()) };
-        self.result[..ELAPSED].copy_from_slice(&elapsed.to_le_bytes());
+        let elapsed: [u8; ELAPSED] = elapsed.to_le_bytes();
+        self.result.extend_from_slice(&elapsed);
         let Err(running) = running.finish(&self.result) else { return Ok(()) };
         let length = self.result.len();
         let why = match self.send_result() {
@@ -280,8 +282,9 @@ impl Delivering<'_> {
             }
             Err(why) => why,
         };
-        self.result.truncate(ELAPSED);
+        self.result.clear();
         append_codec(&mut self.result, &CodecError::new(format!("a result of {length} bytes: {why}")));
+        self.result.extend_from_slice(&elapsed);
         running.finish(&self.result).map_err(|_| why)
     }
 

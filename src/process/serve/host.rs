@@ -28,8 +28,8 @@ pub(crate) trait Courier {
     /// An item is about to be run.
     fn begins(&mut self);
 
-    /// An item's frame.
-    fn deliver(&mut self, frame: &[u8]);
+    /// An item's frame, which may be taken: what is left of it is not used.
+    fn deliver(&mut self, frame: &mut Vec<u8>);
 
     /// Sends descriptors, and says under which number.
     ///
@@ -92,7 +92,7 @@ impl Host for Desk<'_> {
         if skips {
             self.frame.clear();
             append_cancelled(&mut self.frame);
-            self.courier.deliver(&self.frame);
+            self.courier.deliver(&mut self.frame);
         }
         skips
     }
@@ -112,7 +112,7 @@ impl Host for Desk<'_> {
             self.frame.clear();
             append_codec(&mut self.frame, &error);
         }
-        self.courier.deliver(&self.frame);
+        self.courier.deliver(&mut self.frame);
     }
 
     fn resolve(&self, place: &Place) -> Result<*const (), String> {
@@ -135,9 +135,10 @@ impl Desk<'_> {
 /// What cannot be run: every item that is left has this for its outcome.
 pub(crate) fn refuse(why: &str, items: u32, courier: &mut dyn Courier) {
     let mut frame = Vec::new();
-    append_codec(&mut frame, &CodecError::new(why));
     for _ in 0..items {
+        frame.clear();
+        append_codec(&mut frame, &CodecError::new(why));
         courier.begins();
-        courier.deliver(&frame);
+        courier.deliver(&mut frame);
     }
 }

@@ -16,9 +16,9 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 /// The memory of a large result, but for how long the task took.
-struct BehindElapsed(Sealed);
+struct BeforeElapsed(Sealed);
 
-impl AsRef<[u8]> for BehindElapsed {
+impl AsRef<[u8]> for BeforeElapsed {
     fn as_ref(&self) -> &[u8] {
         split_elapsed(self.0.bytes()).1
     }
@@ -47,9 +47,9 @@ fn frames_in(file: OwnedFd, count: usize) -> io::Result<Frames> {
     Ok(Frames::Here(bytes))
 }
 
-/// How long a task took, and what follows in its final result.
+/// How long a task took, and what stands before that in its final result.
 fn split_elapsed(bytes: &[u8]) -> (Duration, &[u8]) {
-    let (elapsed, frame) = bytes.split_first_chunk::<ELAPSED>().unwrap_or((&[0; ELAPSED], &[]));
+    let (frame, elapsed) = bytes.split_last_chunk::<ELAPSED>().unwrap_or((&[], &[0; ELAPSED]));
     (Duration::from_nanos(u64::from_le_bytes(*elapsed)), frame)
 }
 
@@ -132,14 +132,16 @@ impl Worker {
     /// The final result: how long it took, and for a plain task its frame.
     fn take_final(&mut self, parked: &mut Parked, result: Option<TaskBytes>) -> Duration {
         let taken = match result {
-            Some(TaskBytes::Here(bytes)) => {
+            Some(TaskBytes::Here(mut bytes)) => {
                 let (elapsed, frame) = split_elapsed(&bytes);
-                Ok((elapsed, Frames::Here(frame.to_vec())))
+                let length = frame.len();
+                bytes.truncate(length);
+                Ok((elapsed, Frames::Here(bytes)))
             }
             Some(TaskBytes::Sent { serial, .. }) => self.sent(serial).and_then(|memory| {
                 let opened = Sealed::open_whole(memory).map_err(lost)?;
                 let (sealed, _) = opened.ok_or_else(|| lost("it is empty"))?;
-                Ok((split_elapsed(sealed.bytes()).0, Frames::Mapped(Box::new(BehindElapsed(sealed)))))
+                Ok((split_elapsed(sealed.bytes()).0, Frames::Mapped(Box::new(BeforeElapsed(sealed)))))
             }),
             None => Ok((Duration::ZERO, Frames::Here(Vec::new()))),
         };

@@ -19,8 +19,14 @@ pub(super) use writer::Writer;
 /// it counts was written.
 const SHORT: u8 = u8::MAX;
 
+/// How many values may be inside of each other: a level is a sequence, a map, a tuple, a struct, an enum's variant with
+/// something in it, a newtype, or an option that has a value. Without a limit, a list that is linked by boxes ends the
+/// process where the stack ends; this many fit into two mebibytes of it, unoptimised.
+const LEVELS: u32 = 500;
+
 #[cfg(all(test, not(concurrent_futures_loom)))]
 mod tests {
+    use super::LEVELS;
     use crate::wire::{decode, encode};
     use serde::de::{self, DeserializeOwned};
     use serde::ser::{self, SerializeMap as _, SerializeSeq as _};
@@ -74,7 +80,7 @@ mod tests {
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Marker;
 
-    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     struct Wrapped(f64);
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -223,6 +229,53 @@ mod tests {
         assert!(error.contains("`name`") && error.contains("skip_serializing_if"), "{error}");
         let there = decode::<Optional>(&written(&Optional { name: Some(3), age: 1 })).unwrap();
         assert_eq!((there.name, there.age), (Some(3), 1));
+    }
+
+    #[derive(Debug, Serialize, Deserialize)]
+    struct Link {
+        next: Option<Box<Link>>,
+    }
+
+    /// So many, each of which takes two levels but for the last, which takes one.
+    fn chain(links: usize) -> Link {
+        (1..links).fold(Link { next: None }, |link, _| Link { next: Some(Box::new(link)) })
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    enum Tower {
+        Ground,
+        On(Box<Tower>),
+        Beside { tower: (Box<Tower>, u8) },
+    }
+
+    /// On a thread with the stack that std gives one, whatever the program has.
+    #[test]
+    fn values_inside_of_each_other_have_a_limit_before_the_stack_has_one() {
+        let deep = || {
+            let fits = written(&chain(LEVELS as usize / 2));
+            assert!(decode::<Link>(&fits).is_ok());
+            let error = encode(&chain(LEVELS as usize / 2 + 1), &mut Vec::new()).unwrap_err().to_string();
+            assert!(error.contains("more than 500 values") && error.contains("send it flat"), "{error}");
+            // What nobody could have written.
+            let error = decode::<Link>(&[1; 100_000]).unwrap_err().to_string();
+            assert!(error.contains("more than 500 values"), "{error}");
+            let high = (0..LEVELS).fold(Tower::Ground, |tower, _| Tower::On(Box::new(tower)));
+            travels_at_depth(high);
+            let wide =
+                (0..LEVELS / 2).fold(Tower::Ground, |tower, n| Tower::Beside { tower: (Box::new(tower), n as u8) });
+            travels_at_depth(wide);
+            // A level is over with its value.
+            travels(vec![vec![Some(Wrapped(1.0)); 3]; 2 * LEVELS as usize]);
+        };
+        std::thread::Builder::new().stack_size(2 << 20).spawn(deep).unwrap().join().unwrap();
+    }
+
+    #[track_caller]
+    fn travels_at_depth(tower: Tower) {
+        let bytes = written(&tower);
+        assert_eq!(decode::<Tower>(&bytes).unwrap(), tower);
+        let higher = Tower::On(Box::new(tower));
+        assert!(encode(&higher, &mut Vec::new()).is_err());
     }
 
     #[test]

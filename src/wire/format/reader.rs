@@ -1,18 +1,20 @@
 //! Bytes to values. Nothing in them is believed: a length is compared with what is there before anything is made of it.
 
-use super::SHORT;
 use super::refused::{Refused, Why};
+use super::{LEVELS, SHORT};
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 /// Reads from the front of some bytes.
 pub(in crate::wire) struct Reader<'de> {
     rest: &'de [u8],
+    /// How many more there may be.
+    levels: u32,
 }
 
 impl<'de> Reader<'de> {
     pub(in crate::wire) fn new(bytes: &'de [u8]) -> Self {
-        Reader { rest: bytes }
+        Reader { rest: bytes, levels: LEVELS }
     }
 
     /// How many bytes nobody has read.
@@ -58,6 +60,15 @@ impl<'de> Reader<'de> {
 
     fn text(&mut self) -> Result<&'de str, Refused> {
         std::str::from_utf8(self.bytes()?).map_err(|error| Why::NoText(error).into())
+    }
+
+    /// Reads what is inside of another value.
+    #[inline]
+    fn inside<R>(&mut self, read: impl FnOnce(&mut Self) -> Result<R, Refused>) -> Result<R, Refused> {
+        self.levels = self.levels.checked_sub(1).ok_or(Why::TooDeep)?;
+        let value = read(self)?;
+        self.levels += 1;
+        Ok(value)
     }
 
     #[cold]
@@ -133,7 +144,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
         match self.byte()? {
             0 => visitor.visit_none(),
-            1 => visitor.visit_some(self),
+            1 => self.inside(|reader| visitor.visit_some(reader)),
             other => Err(Why::NoOption(other).into()),
         }
     }
@@ -147,16 +158,16 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Refused> {
-        visitor.visit_newtype_struct(self)
+        self.inside(|reader| visitor.visit_newtype_struct(reader))
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
         let left = self.length()?;
-        visitor.visit_seq(Several { reader: self, left })
+        self.inside(|reader| visitor.visit_seq(Several { reader, left }))
     }
 
     fn deserialize_tuple<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, Refused> {
-        visitor.visit_seq(Several { reader: self, left: length as u64 })
+        self.inside(|reader| visitor.visit_seq(Several { reader, left: length as u64 }))
     }
 
     fn deserialize_tuple_struct<V: Visitor<'de>>(
@@ -170,7 +181,7 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
         let left = self.length()?;
-        visitor.visit_map(Several { reader: self, left })
+        self.inside(|reader| visitor.visit_map(Several { reader, left }))
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -267,7 +278,7 @@ impl<'de> de::VariantAccess<'de> for &mut Reader<'de> {
     }
 
     fn newtype_variant_seed<S: DeserializeSeed<'de>>(self, seed: S) -> Result<S::Value, Refused> {
-        seed.deserialize(self)
+        self.inside(|reader| seed.deserialize(reader))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, length: usize, visitor: V) -> Result<V::Value, Refused> {

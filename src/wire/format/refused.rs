@@ -1,5 +1,6 @@
 //! Why a value is not written, or not read.
 
+use super::LEVELS;
 use serde::{de, ser};
 use std::fmt;
 
@@ -23,6 +24,7 @@ pub(super) enum Why {
     /// A reader does not know which of the fields is missing.
     FieldLeftOut(&'static str),
     LooksBeforeItReads,
+    TooDeep,
 }
 
 impl From<Why> for Refused {
@@ -48,6 +50,11 @@ impl fmt::Display for Refused {
                 f,
                 "its field `{name}` is left out, and a reader could not tell which one is; take `skip_serializing_if` \
                  away, or send the value as text"
+            ),
+            Why::TooDeep => write!(
+                f,
+                "more than {LEVELS} values in it are inside of each other; send it flat, as a list whose items refer to \
+                 each other by number"
             ),
             Why::LooksBeforeItReads => f.write_str(
                 "its type is found out by a look at the data (`untagged`, `tag`, `flatten`, a JSON value), and the \

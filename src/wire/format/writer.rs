@@ -1,17 +1,19 @@
 //! Values to bytes.
 
-use super::SHORT;
 use super::refused::{Refused, Why};
+use super::{LEVELS, SHORT};
 use serde::{Serialize, ser};
 
 /// Writes to the end of a buffer, which may have something in it already.
 pub(in crate::wire) struct Writer<'o> {
     out: &'o mut Vec<u8>,
+    /// How many more there may be.
+    levels: u32,
 }
 
 impl<'o> Writer<'o> {
     pub(in crate::wire) fn new(out: &'o mut Vec<u8>) -> Self {
-        Writer { out }
+        Writer { out, levels: LEVELS }
     }
 
     #[inline]
@@ -33,8 +35,29 @@ impl<'o> Writer<'o> {
         self.out.extend_from_slice(&length.to_le_bytes());
     }
 
+    /// What follows is inside of another value, until [`leave`](Self::leave).
     #[inline]
-    fn several<'w>(&'w mut self, length: Option<usize>) -> Several<'w, 'o> {
+    fn enter(&mut self) -> Result<&mut Self, Refused> {
+        self.levels = self.levels.checked_sub(1).ok_or(Why::TooDeep)?;
+        Ok(self)
+    }
+
+    #[inline]
+    fn leave(&mut self) {
+        self.levels += 1;
+    }
+
+    /// A value that is all that is inside of another one.
+    #[inline]
+    fn inside<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Refused> {
+        value.serialize(&mut *self.enter()?)?;
+        self.leave();
+        Ok(())
+    }
+
+    #[inline]
+    fn several<'w>(&'w mut self, length: Option<usize>) -> Result<Several<'w, 'o>, Refused> {
+        self.enter()?;
         let uncounted = match length {
             Some(length) => {
                 self.length(length as u64);
@@ -45,7 +68,7 @@ impl<'o> Writer<'o> {
                 Some(Uncounted { at: self.out.len() - size_of::<u64>(), count: 0 })
             }
         };
-        Several { writer: self, uncounted }
+        Ok(Several { writer: self, uncounted })
     }
 }
 
@@ -76,6 +99,7 @@ impl Several<'_, '_> {
         if let Some(Uncounted { at, count }) = self.uncounted {
             self.writer.out[at..at + size_of::<u64>()].copy_from_slice(&count.to_le_bytes());
         }
+        self.writer.leave();
         Ok(())
     }
 }
@@ -137,7 +161,7 @@ impl<'w, 'o> ser::Serializer for &'w mut Writer<'o> {
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), Refused> {
         self.bytes(&[1])?;
-        value.serialize(self)
+        self.inside(value)
     }
 
     fn serialize_unit(self) -> Result<(), Refused> {
@@ -154,7 +178,7 @@ impl<'w, 'o> ser::Serializer for &'w mut Writer<'o> {
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _name: &'static str, value: &T) -> Result<(), Refused> {
-        value.serialize(self)
+        self.inside(value)
     }
 
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -165,23 +189,23 @@ impl<'w, 'o> ser::Serializer for &'w mut Writer<'o> {
         value: &T,
     ) -> Result<(), Refused> {
         self.length(u64::from(index));
-        value.serialize(self)
+        self.inside(value)
     }
 
     fn serialize_seq(self, length: Option<usize>) -> Result<Several<'w, 'o>, Refused> {
-        Ok(self.several(length))
+        self.several(length)
     }
 
     fn serialize_map(self, length: Option<usize>) -> Result<Several<'w, 'o>, Refused> {
-        Ok(self.several(length))
+        self.several(length)
     }
 
     fn serialize_tuple(self, _length: usize) -> Result<Self, Refused> {
-        Ok(self)
+        self.enter()
     }
 
     fn serialize_tuple_struct(self, _name: &'static str, _length: usize) -> Result<Self, Refused> {
-        Ok(self)
+        self.enter()
     }
 
     fn serialize_tuple_variant(
@@ -192,11 +216,11 @@ impl<'w, 'o> ser::Serializer for &'w mut Writer<'o> {
         _length: usize,
     ) -> Result<Self, Refused> {
         self.length(u64::from(index));
-        Ok(self)
+        self.enter()
     }
 
     fn serialize_struct(self, _name: &'static str, _length: usize) -> Result<Self, Refused> {
-        Ok(self)
+        self.enter()
     }
 
     fn serialize_struct_variant(
@@ -207,7 +231,7 @@ impl<'w, 'o> ser::Serializer for &'w mut Writer<'o> {
         _length: usize,
     ) -> Result<Self, Refused> {
         self.length(u64::from(index));
-        Ok(self)
+        self.enter()
     }
 }
 
@@ -261,6 +285,7 @@ macro_rules! one_after_the_other {
 
                 #[inline]
                 fn end(self) -> Result<(), Refused> {
+                    self.leave();
                     Ok(())
                 }
             }
@@ -291,6 +316,7 @@ macro_rules! fields {
 
                 #[inline]
                 fn end(self) -> Result<(), Refused> {
+                    self.leave();
                     Ok(())
                 }
             }

@@ -90,6 +90,7 @@ pub mod __private {
     /// Bytes that nobody has written, for whoever reads what comes from workers: each says whether it understood any.
     #[cfg(all(feature = "conformance", feature = "processes", target_os = "linux", not(concurrent_futures_loom)))]
     pub mod fuzz {
+        pub use crate::executor::fuzz::chunks;
         pub use crate::process::fuzz::{envelopes, mail, starts, words};
         pub use crate::ring::fuzz::board;
         pub use crate::shared_memory::fuzz::handles;

@@ -105,6 +105,11 @@ fn frames_that_a_worker_made_up_are_errors() {
 }
 
 #[test]
+fn chunks_that_were_made_up_have_an_outcome_for_each_item() {
+    explore("chunks", fuzz::chunks);
+}
+
+#[test]
 fn envelopes_that_were_changed_are_refused_or_name_an_entry() {
     explore("envelopes", fuzz::envelopes);
 }

@@ -21,6 +21,8 @@ pub use ext::{ExecutorExt, InProcessExt};
 pub use guard::Guard;
 pub use inline::InlineExecutor;
 pub use manual::ManualExecutor;
+#[cfg(all(feature = "conformance", feature = "processes", target_os = "linux", not(concurrent_futures_loom)))]
+pub(crate) use map::fuzz;
 pub use map::{Map, MapIter, MapStream, Progress};
 pub use options::SubmitOptions;
 #[cfg(all(feature = "processes", target_os = "linux", not(concurrent_futures_loom)))]

@@ -27,5 +27,5 @@ pub use launch::init;
 #[cfg(feature = "conformance")]
 pub use launch::trial;
 
-#[cfg(test)]
+#[cfg(any(test, feature = "conformance"))]
 pub(crate) use serve::{Courier, Received, run as run_received};

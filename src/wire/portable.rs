@@ -15,7 +15,7 @@ use std::fmt;
 ///
 /// What travels are the fields in their order, without names. So types that look at the data to know what it is
 /// (`#[serde(untagged)]`, `tag`, `flatten`, a JSON value) cannot travel, nor can fields that `skip_serializing_if` leaves
-/// out; both are errors that say so.
+/// out; both are errors that say so, and so is a value in which more than 500 are inside of each other.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot cross a process boundary",
     label = "not Serialize + DeserializeOwned + Send + 'static",

@@ -8,6 +8,8 @@ mod chunk;
 mod course;
 mod drive;
 mod flight;
+#[cfg(all(feature = "conformance", feature = "processes", target_os = "linux", not(concurrent_futures_loom)))]
+pub(crate) mod fuzz;
 mod portable;
 mod runner;
 mod stream;

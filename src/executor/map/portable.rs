@@ -168,10 +168,10 @@ fn append_item<T: Portable>(out: &mut Vec<u8>, item: &T) {
 }
 
 /// Runs chunks of such a map in a worker.
-struct Trampoline<M, T, R>(PhantomData<(M, T, R)>);
+pub(super) struct Trampoline<M, T, R>(PhantomData<(M, T, R)>);
 
 impl<T: Portable, R: Portable, M: Mapped<T, R>> Trampoline<M, T, R> {
-    const ENTRY: &'static Entry = &Entry::new(type_name::<(M, T, R)>, Self::invoke);
+    pub(super) const ENTRY: &'static Entry = &Entry::new(type_name::<(M, T, R)>, Self::invoke);
 
     fn invoke(invocation: Invocation<'_>) {
         let Invocation { mut payload, first, items, host, .. } = invocation;
@@ -198,7 +198,7 @@ impl<T: Portable, R: Portable, M: Mapped<T, R>> Trampoline<M, T, R> {
         }
     }
 
-    fn pack<'i>(
+    pub(super) fn pack<'i>(
         mapped: &M,
         items: impl ExactSizeIterator<Item = &'i T>,
         code: &dyn CodeMap,
@@ -216,7 +216,7 @@ impl<T: Portable, R: Portable, M: Mapped<T, R>> Trampoline<M, T, R> {
 }
 
 /// Several items as one task.
-struct Chunk<M, T, R> {
+pub(super) struct Chunk<M, T, R> {
     items: Vec<T>,
     mapped: M,
     _result: PhantomData<fn() -> R>,

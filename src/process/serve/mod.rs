@@ -5,5 +5,5 @@ mod desk;
 mod host;
 
 pub(in crate::process) use desk::{ELAPSED, serve};
-#[cfg(test)]
+#[cfg(any(test, feature = "conformance"))]
 pub(crate) use host::{Courier, Received, run};

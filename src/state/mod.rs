@@ -11,6 +11,7 @@ mod packing;
 mod polling;
 #[cfg(all(feature = "processes", target_os = "linux"))]
 pub(crate) mod ring;
+mod returns;
 mod tally;
 mod word;
 
@@ -19,5 +20,6 @@ pub(crate) use ends::Turn;
 pub(crate) use lifecycle::Lifecycle;
 pub(crate) use packing::{Fate, Left, Packing};
 pub(crate) use polling::{Polling, Stop, Stopping, Suspend};
+pub(crate) use returns::{Chain, MAX_BYTES, MAX_CELLS, Place, Returns, Seen};
 pub(crate) use tally::{Finish, Tally};
 pub(crate) use word::{Begin, Birth, Borrow, Cancel, Detach, Ending, Quiet, Release, Snapshot, Take};

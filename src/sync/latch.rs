@@ -5,7 +5,7 @@
 //! queues that is a third of what an item costs. Who finds it taken stands by.
 #![expect(unsafe_code, reason = "a lock is what makes a shared cell safe to write")]
 
-use super::{Access, AtomicBool, Ordering, stand_by};
+use super::{Access, AtomicBool, Ordering, const_fn, stand_by};
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
@@ -29,8 +29,10 @@ impl<T> UnwindSafe for Latch<T> {}
 impl<T> RefUnwindSafe for Latch<T> {}
 
 impl<T> Latch<T> {
-    pub(crate) fn new(value: T) -> Self {
-        Latch { taken: AtomicBool::new(false), access: Access::new(), value: UnsafeCell::new(value) }
+    const_fn! {
+        pub(crate) fn new(value: T) -> Self {
+            Latch { taken: AtomicBool::new(false), access: Access::new(), value: UnsafeCell::new(value) }
+        }
     }
 
     #[inline]
@@ -39,6 +41,12 @@ impl<T> Latch<T> {
             self.wait();
         }
         LatchGuard(self, PhantomData)
+    }
+
+    /// For who has something else to do where it is not free.
+    #[inline]
+    pub(crate) fn try_lock(&self) -> Option<LatchGuard<'_, T>> {
+        self.take().then(|| LatchGuard(self, PhantomData))
     }
 
     #[inline]

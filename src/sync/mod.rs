@@ -26,7 +26,7 @@ mod stand_by;
 
 pub(crate) use chosen::{
     Access, AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Condvar, JoinHandle, Latch, Mutex, MutexGuard, Thread,
-    const_fn, fence, give_way, global, processors, spawn_thread, spin, spin_hint, thread_local,
+    allocate, const_fn, deallocate, fence, give_way, global, processors, spawn_thread, spin, spin_hint, thread_local,
 };
 #[cfg(all(feature = "processes", target_os = "linux"))]
 pub(crate) use chosen::{AtomicU32, spin_for};

@@ -14,6 +14,9 @@ pub(crate) fn fence(order: std::sync::atomic::Ordering) {
     loom::sync::atomic::fence(order);
 }
 
+/// Memory that has to be freed, once, by the end of a model.
+pub(crate) use loom::alloc::{alloc as allocate, dealloc as deallocate};
+
 /// Gives the other thread its turn, as all that waits here.
 pub(crate) fn spin(_pauses: u32) {
     loom::thread::yield_now();
@@ -57,6 +60,10 @@ impl<T> Mutex<T> {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    pub(crate) fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        self.0.try_lock().ok()
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) fn fence(order: std::sync::atomic::Ordering) {
     std::sync::atomic::fence(order);
 }
 
+pub(crate) use std::alloc::{alloc as allocate, dealloc as deallocate};
+
 /// Keeps the processor for so many pauses.
 pub(crate) fn spin(pauses: u32) {
     for _ in 0..pauses {

@@ -1,6 +1,7 @@
 //! One allocation a task: the header, then one slot that holds first the job and later its outcome.
 #![expect(unsafe_code, reason = "one allocation whose slot changes its type")]
 
+use super::cells;
 use super::extras::{Attached, Extras};
 use super::header::{CellRef, Header, Ran, VTable};
 use super::panic;
@@ -115,10 +116,10 @@ impl<X: Attached> NewCell<X> {
 
     fn allocate<J, T>(self, vtable: &'static VTable, slot: Slot<J, T>) -> NonNull<Header> {
         let header = Header::new(Lifecycle::new(self.birth, self.references), vtable);
-        let cell = Box::new(TaskCell { header, slot: UnsafeCell::new(slot), attached: self.attached });
+        let cell = cells::place(TaskCell { header, slot: UnsafeCell::new(slot), attached: self.attached });
         // The header is the first field (repr(C)); the pointer keeps the provenance of the whole cell, which
         // `Header::pointer` takes up again.
-        let cell: NonNull<Header> = NonNull::from(Box::leak(cell)).cast();
+        let cell: NonNull<Header> = cell.cast();
         let _ = cell.as_ptr().expose_provenance();
         cell
     }
@@ -314,10 +315,9 @@ impl<J, T, X: Attached> TaskCell<J, T, X> {
     }
 
     unsafe fn free(cell: NonNull<Header>) {
-        // SAFETY: made by `Box::leak` in `allocate`, and the last reference is gone. The slot is a union: only the
-        // header and the attached part are dropped.
-        let cell = unsafe { Box::from_raw(cell.cast::<Self>().as_ptr()) };
-        drop_contained(cell);
+        // SAFETY: placed in `allocate`, and the last reference is gone. The slot is a union: only the header and the
+        // attached part are dropped.
+        unsafe { cells::remove(cell.cast::<Self>()) };
     }
 }
 

@@ -27,6 +27,7 @@ mod blocking;
 mod callback;
 mod cancel_on_drop;
 mod cell;
+mod cells;
 mod current;
 mod encoded;
 mod erased;

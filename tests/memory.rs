@@ -278,3 +278,64 @@ fn a_task_takes_many_futures_as_they_end_at_the_usual_cost() {
     );
     assert!(outside < LIMIT && inside < LIMIT, "{outside} bytes outside, {inside} bytes in a task");
 }
+
+/// What may stay of a burst: some slabs, and what all of this needs besides.
+const LITTLE: usize = 1 << 20;
+
+/// Tens of megabytes of tasks at once. Who made them makes no more, so nothing can rely on that.
+#[test]
+fn what_a_burst_took_is_given_back() {
+    const MANY: usize = 200_000;
+    let _alone = alone();
+    let before = allocated();
+    let burst: Vec<(Promise<u64>, Future<u64>)> = (0..MANY).map(|_| promise()).collect();
+    let most = allocated() - before;
+    assert!(most > 64 * MANY, "tasks take {most} bytes, so this looks at something else");
+    // Their handles alone are a few megabytes, which go with them.
+    std::thread::scope(|threads| {
+        let (mut one, mut other) = (Vec::new(), Vec::new());
+        for (number, pair) in burst.into_iter().enumerate() {
+            if number % 3 == 0 { one.push(pair) } else { other.push(pair) }
+        }
+        threads.spawn(move || drop(one));
+        threads.spawn(move || drop(other));
+    });
+    let left = allocated().saturating_sub(before);
+    assert!(left < LITTLE, "{left} bytes");
+}
+
+/// Every thread leaves a task behind that goes on; what else it had serves the next ones.
+#[test]
+fn threads_that_come_and_go_leave_no_more_than_their_tasks() {
+    const THREADS: usize = 1000;
+    let _alone = alone();
+    let before = allocated();
+    let left: Vec<(Promise<u64>, Future<u64>)> = (0..THREADS)
+        .map(|_| {
+            let ended = std::thread::spawn(|| {
+                let mut several: Vec<(Promise<u64>, Future<u64>)> = (0..20).map(|_| promise()).collect();
+                several.swap_remove(7)
+            });
+            ended.join().unwrap()
+        })
+        .collect();
+    let grown = allocated().saturating_sub(before);
+    assert!(grown < LITTLE, "{grown} bytes for {THREADS} tasks");
+    drop(left);
+}
+
+/// One task in ten stays, all over the slabs; new ones come where the others were.
+#[test]
+fn long_lived_tasks_among_short_ones_keep_only_what_they_need() {
+    const MANY: usize = 20_000;
+    let _alone = alone();
+    let before = allocated();
+    let mut stay: Vec<(Promise<u64>, Future<u64>)> = Vec::with_capacity(MANY);
+    for _ in 0..MANY {
+        let mut several: Vec<(Promise<u64>, Future<u64>)> = (0..10).map(|_| promise()).collect();
+        stay.extend(several.pop());
+    }
+    let each = allocated().saturating_sub(before) / MANY;
+    // The handles in the list, a cell, and as much again for the holes between.
+    assert!(each < size_of_val(&stay[0]) + 2 * 64 + 16, "{each} bytes each");
+}

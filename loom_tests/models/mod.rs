@@ -8,6 +8,7 @@
 
 mod block_on;
 mod callbacks;
+mod cells;
 mod latch;
 mod lifecycle;
 mod nested;

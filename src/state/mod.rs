@@ -9,9 +9,9 @@ mod ends;
 mod lifecycle;
 mod packing;
 mod polling;
+mod returns;
 #[cfg(all(feature = "processes", target_os = "linux"))]
 pub(crate) mod ring;
-mod returns;
 mod tally;
 mod word;
 

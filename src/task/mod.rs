@@ -27,7 +27,7 @@ mod blocking;
 mod callback;
 mod cancel_on_drop;
 mod cell;
-mod cells;
+pub(crate) mod cells;
 mod current;
 mod encoded;
 mod erased;

@@ -56,7 +56,7 @@ impl Depot {
             }
             let slab = shelves.take_spare()?;
             // SAFETY: it was spare, so it is the caller's.
-            unsafe { Slab::header(slab) }.renew();
+            unsafe { Slab::renew(slab, self.shape) };
             Some(Found { slab, chain: None })
         });
         found.flatten().or_else(|| Some(Found { slab: Slab::make(self.shape)?, chain: None }))
@@ -78,7 +78,7 @@ impl Depot {
     ///
     /// # Safety
     /// It is a cell of a slab of this depot, which the caller has, and there is no value in it any more.
-    pub(super) unsafe fn give_back(&self, cell: NonNull<Node>, slab: NonNull<Slab>) {
+    pub(crate) unsafe fn give_back(&self, cell: NonNull<Node>, slab: NonNull<Slab>) {
         let cells = Cells { ends: Some((cell, cell)), count: 1 };
         // SAFETY: by the contract.
         unsafe { self.put(slab, cells, false) };
@@ -184,8 +184,8 @@ impl Depot {
 impl Drop for Depot {
     /// Slabs that somebody has a cell of stay. Those of the library are never dropped.
     fn drop(&mut self) {
+        let _ = self.visit(|_| ());
         let mut shelves = self.shelves.lock();
-        shelves.sweep(self.shape);
         while let Some(slab) = shelves.take_spare() {
             // SAFETY: it was spare, and is of this depot.
             unsafe { Slab::unmake(slab, self.shape) };

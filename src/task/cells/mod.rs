@@ -28,4 +28,10 @@ use native as chosen;
 pub(super) use chosen::{place, remove};
 
 #[cfg(all(test, concurrent_futures_loom))]
-pub(crate) use {block::Block, depot::Depot, hold::Hold, shape::Shape};
+pub(crate) use {
+    block::Block,
+    depot::Depot,
+    hold::Hold,
+    shape::Shape,
+    slab::{Node, Slab},
+};

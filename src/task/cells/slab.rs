@@ -64,6 +64,8 @@ impl Slab {
     /// It was made in this shape, and nobody else has it, or any of its cells.
     pub(super) unsafe fn unmake(slab: NonNull<Slab>, shape: Shape) {
         // SAFETY: by the contract.
+        unsafe { Slab::claim(slab, shape) };
+        // SAFETY: by the contract.
         unsafe { slab.drop_in_place() };
         // SAFETY: as it was allocated.
         unsafe { deallocate(slab.as_ptr().cast(), shape.layout) };
@@ -78,10 +80,35 @@ impl Slab {
         unsafe { slab.as_ref() }
     }
 
-    /// As it was when it was made. Nobody else has it, or any of its cells.
-    pub(super) fn renew(&self) {
-        let _ = self.returns.take();
-        self.rest.fresh.set(FIRST);
+    /// Makes it what it was when it was made.
+    ///
+    /// # Safety
+    /// As for `unmake`.
+    pub(super) unsafe fn renew(slab: NonNull<Slab>, shape: Shape) {
+        // SAFETY: by the contract.
+        unsafe { Slab::claim(slab, shape) };
+        // SAFETY: by the contract.
+        let header = unsafe { Slab::header(slab) };
+        let _ = header.returns.take();
+        header.rest.fresh.set(FIRST);
+    }
+
+    /// Tells loom that all of it is the caller's.
+    ///
+    /// # Safety
+    /// As for `unmake`.
+    unsafe fn claim(slab: NonNull<Slab>, shape: Shape) {
+        if !cfg!(concurrent_futures_loom) {
+            return;
+        }
+        // SAFETY: by the contract.
+        let cut = FIRST..unsafe { Slab::header(slab) }.rest.fresh.get();
+        for at in cut.step_by(shape.stride) {
+            // SAFETY: cells begin at such steps.
+            let front = unsafe { Slab::cell(slab, at) }.cast::<Front>();
+            // SAFETY: all cells up to here have their fronts.
+            unsafe { front.as_ref() }.access.exclusive(|| ());
+        }
     }
 
     /// Under the depot's lock.

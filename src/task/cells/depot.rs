@@ -151,8 +151,9 @@ impl Depot {
     }
 
     fn note_miss(&self) {
-        // ORDERING: Release pairs with the Acquire in `visit`: who sees it sees that the slab has all its cells.
-        self.missed.store(true, Ordering::Release);
+        // ORDERING: Release pairs with the Acquire in `visit`: who sees it sees that the slab has all its cells. A swap,
+        // because of several misses a store would show the last one only.
+        self.missed.swap(true, Ordering::Release);
     }
 
     /// Does something under the lock, and gives back what there is too much of after that. None, and nothing is done, if

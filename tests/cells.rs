@@ -58,12 +58,11 @@ fn values_of_every_size_and_alignment_stay_what_they_are() {
     sizes!(0 1 8 15 16 17 24 31 32 33 40 47 48 49 56 64 72 79 80 81 96 128 200);
 }
 
+/// A task, and what it comes to.
+type Numbered = (usize, Promise<usize>, Future<usize>);
+
 /// Takes promises from others and keeps them, and lets go of one of its own, or of another's, at random.
-fn churn(
-    seed: usize,
-    own: &Sender<(usize, Promise<usize>, Future<usize>)>,
-    others: &Receiver<(usize, Promise<usize>, Future<usize>)>,
-) {
+fn churn(seed: usize, own: &Sender<Numbered>, others: &Receiver<Numbered>) {
     let mut kept = Vec::new();
     let mut random = seed;
     for number in 0..MANY {

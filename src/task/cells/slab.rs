@@ -165,6 +165,6 @@ impl Node {
         // SAFETY: by the contract; the front stays as it is.
         let front = unsafe { cell.cast::<Front>().as_ref() };
         // SAFETY: by the contract; the link may be what is left of a value, and is not read.
-        front.access.exclusive(|| unsafe { (&raw mut (*cell.as_ptr()).next).write(next) });
+        front.access.exclusive(|| unsafe { (*cell.as_ptr()).next = next });
     }
 }

@@ -21,7 +21,11 @@ fn depot(cells: usize) -> Arc<Depot> {
     Arc::new(Depot::new(Shape::new(size_of::<Block<u32>>().next_multiple_of(32), cells)))
 }
 
-fn place(hold: &Hold<'_>) -> Placed {
+fn hold_of(depot: &Arc<Depot>) -> Hold<Arc<Depot>> {
+    Hold::new(Arc::clone(depot))
+}
+
+fn place(hold: &Hold<Arc<Depot>>) -> Placed {
     let cell = hold.take().or_else(|| hold.fetch()).unwrap();
     // SAFETY: the cell is this thread's, and the shape has room for such a block.
     Placed(unsafe { Block::fill(cell, 7) })
@@ -41,7 +45,7 @@ fn remove(depot: &Depot, placed: Placed) {
     unsafe { depot.give_back(cell, slab) };
 }
 
-fn remove_at(hold: &Hold<'_>, placed: Placed) {
+fn remove_at(hold: &Hold<Arc<Depot>>, placed: Placed) {
     let (cell, slab) = clear(&placed);
     // SAFETY: the cell is this thread's, and of the hold's depot.
     unsafe { hold.give_back(cell, slab) };
@@ -60,7 +64,7 @@ fn removing(depot: &Arc<Depot>, placed: Placed) -> thread::JoinHandle<()> {
 fn cells_come_back_while_their_holder_takes_them() {
     bounded(3, || {
         let depot = depot(2);
-        let hold = Hold::new(&depot);
+        let hold = hold_of(&depot);
         let removers = [place(&hold), place(&hold)].map(|placed| removing(&depot, placed));
         // From what came back, or from another slab.
         let others = [place(&hold), place(&hold)];
@@ -76,7 +80,7 @@ fn cells_come_back_while_their_holder_takes_them() {
 fn the_last_cells_come_back_while_their_holder_lets_go() {
     exhaustively(|| {
         let depot = depot(2);
-        let hold = Hold::new(&depot);
+        let hold = hold_of(&depot);
         let removers = [place(&hold), place(&hold)].map(|placed| removing(&depot, placed));
         hold.let_go();
         removers.into_iter().for_each(|remover| remover.join().unwrap());
@@ -88,7 +92,7 @@ fn the_last_cells_come_back_while_their_holder_lets_go() {
 fn a_holder_lets_go_of_free_cells() {
     exhaustively(|| {
         let depot = depot(18);
-        let hold = Hold::new(&depot);
+        let hold = hold_of(&depot);
         let [one, two, three] = [place(&hold), place(&hold), place(&hold)];
         remove_at(&hold, three);
         let removers = [one, two].map(|placed| removing(&depot, placed));
@@ -103,11 +107,11 @@ fn a_holder_lets_go_of_free_cells() {
 fn a_slab_is_found_while_its_last_cells_come_back() {
     bounded(3, || {
         let depot = depot(2);
-        let hold = Hold::new(&depot);
+        let hold = hold_of(&depot);
         let [one, two] = [place(&hold), place(&hold)];
         hold.let_go();
         let removers = [one, two].map(|placed| removing(&depot, placed));
-        let next = Hold::new(&depot);
+        let next = hold_of(&depot);
         let placed = [place(&next), place(&next)];
         placed.into_iter().for_each(|placed| remove_at(&next, placed));
         next.let_go();
@@ -121,11 +125,11 @@ fn a_slab_is_found_while_its_last_cells_come_back() {
 fn threads_come_and_go() {
     bounded(2, || {
         let depot = depot(2);
-        let hold = Hold::new(&depot);
+        let hold = hold_of(&depot);
         let removers = [place(&hold), place(&hold)].map(|placed| {
             let depot = Arc::clone(&depot);
             thread::spawn(move || {
-                let hold = Hold::new(&depot);
+                let hold = hold_of(&depot);
                 let own = place(&hold);
                 remove_at(&hold, placed);
                 hold.let_go();
@@ -143,7 +147,7 @@ fn threads_come_and_go() {
 fn slabs_whose_last_cells_met_a_taken_lock_are_found_later() {
     bounded(3, || {
         let depot = depot(2);
-        let holds = [Hold::new(&depot), Hold::new(&depot)];
+        let holds = [hold_of(&depot), hold_of(&depot)];
         let placed = holds.each_ref().map(|hold| [place(hold), place(hold)]);
         holds.iter().for_each(Hold::let_go);
         let last = placed.map(|[first, last]| {
@@ -161,7 +165,7 @@ fn slabs_whose_last_cells_met_a_taken_lock_are_found_later() {
 fn neighbours_leave_the_list() {
     bounded(2, || {
         let depot = depot(2);
-        let holds = [Hold::new(&depot), Hold::new(&depot)];
+        let holds = [hold_of(&depot), hold_of(&depot)];
         let placed = holds.each_ref().map(|hold| [place(hold), place(hold)]);
         holds.iter().for_each(Hold::let_go);
         let last = placed.map(|[first, last]| {
@@ -169,7 +173,7 @@ fn neighbours_leave_the_list() {
             last
         });
         let removers = last.map(|placed| removing(&depot, placed));
-        let next = Hold::new(&depot);
+        let next = hold_of(&depot);
         let placed = place(&next);
         next.let_go();
         remove(&depot, placed);

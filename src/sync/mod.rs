@@ -18,7 +18,6 @@ use native as chosen;
 
 mod contain;
 mod deadline;
-#[cfg(any(not(concurrent_futures_loom), test))]
 mod latch;
 mod patience;
 mod signal;
@@ -32,7 +31,6 @@ pub(crate) use chosen::{
 pub(crate) use chosen::{AtomicU32, spin_for};
 pub(crate) use contain::{Payload, contain, drop_contained};
 pub(crate) use deadline::Deadline;
-#[cfg(all(test, concurrent_futures_loom))]
 pub(crate) use latch::Latch as SpinningLatch;
 pub(crate) use patience::{Experience, Patience};
 pub(crate) use signal::{Parker, Unparker};

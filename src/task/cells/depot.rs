@@ -7,7 +7,7 @@ use super::shape::Shape;
 use super::shelves::Shelves;
 use super::slab::{Node, Slab};
 use crate::state::{Chain, Place, Seen};
-use crate::sync::{AtomicBool, Latch, Ordering, const_fn, spin};
+use crate::sync::{AtomicBool, Ordering, SpinningLatch, const_fn, spin};
 use std::ptr::NonNull;
 
 /// How often somebody tries to get the lock. As it is held for a few instructions, that is enough, if who has it runs.
@@ -16,7 +16,8 @@ const TRIES: u32 = if cfg!(concurrent_futures_loom) { 1 } else { 16 };
 /// All slabs of a shape that no thread holds, as far as anybody can find them.
 pub(crate) struct Depot {
     shape: Shape,
-    shelves: Latch<Shelves>,
+    /// Only ever tried, so also under loom, which would not see all that may come of that with a lock of its own.
+    shelves: SpinningLatch<Shelves>,
     /// Somebody did not get the lock, and so there is a slab in the list with all its cells.
     missed: AtomicBool,
 }
@@ -39,7 +40,7 @@ pub(super) struct Found {
 impl Depot {
     const_fn! {
         pub(crate) fn new(shape: Shape) -> Self {
-            Depot { shape, shelves: Latch::new(Shelves::EMPTY), missed: AtomicBool::new(false) }
+            Depot { shape, shelves: SpinningLatch::new(Shelves::EMPTY), missed: AtomicBool::new(false) }
         }
     }
 

@@ -4,25 +4,29 @@
 use super::depot::{Cells, Depot, Found};
 use super::slab::{Node, Slab};
 use std::cell::Cell;
+use std::ops::Deref;
 use std::ptr::NonNull;
 
 /// So many cells of a slab are used for the first time at once: those after them are memory that is not touched yet.
 const CUT: usize = 16;
 
 /// See [the module](self).
-pub(crate) struct Hold<'a> {
-    depot: &'a Depot,
+pub(crate) struct Hold<D> {
+    /// Always the same one.
+    depot: D,
     /// Held by this.
     slab: Cell<Option<NonNull<Slab>>>,
     /// A chain of that slab's cells.
     free: Cell<Option<NonNull<Node>>>,
 }
 
-impl<'a> Hold<'a> {
-    pub(crate) const fn new(depot: &'a Depot) -> Self {
+impl<D> Hold<D> {
+    pub(crate) const fn new(depot: D) -> Self {
         Hold { depot, slab: Cell::new(None), free: Cell::new(None) }
     }
+}
 
+impl<D: Deref<Target = Depot>> Hold<D> {
     /// A cell that is at hand.
     #[inline]
     pub(crate) fn take(&self) -> Option<NonNull<Node>> {

@@ -7,6 +7,7 @@ use super::hold::Hold;
 use super::shape::Shape;
 use super::slab::{Node, Slab};
 use crate::sync::{drop_contained, thread_local};
+use std::ops::Deref;
 use std::ptr::NonNull;
 
 /// Cells are so large: tasks whose job and value have up to two words, up to six, and up to ten.
@@ -21,9 +22,21 @@ const fn depot(class: usize) -> Depot {
     Depot::new(Shape::filling(BYTES, STRIDES[class]))
 }
 
+/// One of these by its number: the oldest promised compiler has no thread-locals that begin with a reference to it.
+struct Standing(usize);
+
+impl Deref for Standing {
+    type Target = Depot;
+
+    #[inline]
+    fn deref(&self) -> &Depot {
+        &DEPOTS[self.0]
+    }
+}
+
 thread_local! {
-    static HOLDS: [Hold<'static>; STRIDES.len()] =
-        [Hold::new(&DEPOTS[0]), Hold::new(&DEPOTS[1]), Hold::new(&DEPOTS[2])]
+    static HOLDS: [Hold<Standing>; STRIDES.len()] =
+        [Hold::new(Standing(0)), Hold::new(Standing(1)), Hold::new(Standing(2))]
 }
 
 thread_local! {
@@ -91,7 +104,7 @@ fn take(class: usize) -> Option<NonNull<Node>> {
 }
 
 #[cold]
-fn fetch(hold: &Hold<'static>) -> Option<NonNull<Node>> {
+fn fetch(hold: &Hold<Standing>) -> Option<NonNull<Node>> {
     LEAVER.try_with(|_| ()).ok()?;
     hold.fetch()
 }

@@ -7,9 +7,10 @@ pub(crate) mod gate;
 pub(crate) mod outside;
 pub(crate) mod trap;
 
-use concurrent_futures::{DeathReport, ProcessPoolExecutor, TaskError};
+use concurrent_futures::{DeathReport, ProcessPoolExecutor, Shutdown, TaskError};
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub(crate) const SIGILL: i32 = 4;
 pub(crate) const SIGABRT: i32 = 6;
@@ -17,8 +18,10 @@ pub(crate) const SIGKILL: i32 = 9;
 pub(crate) const SIGSEGV: i32 = 11;
 pub(crate) const SIGTERM: i32 = 15;
 
+/// Its drop waits, as any; but a test that fails beside a task without an end is to say so.
 pub(crate) fn pool(workers: usize) -> ProcessPoolExecutor {
-    ProcessPoolExecutor::new(workers).unwrap()
+    let drops = Shutdown::wait().kill_after(Duration::from_secs(30));
+    ProcessPoolExecutor::builder().max_workers(workers).on_last_drop(drops).build().unwrap()
 }
 
 /// What a task of a healthy worker does.

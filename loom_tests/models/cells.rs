@@ -51,6 +51,17 @@ fn remove_at(hold: &Hold<Arc<Depot>>, placed: Placed) {
     unsafe { hold.give_back(cell, slab) };
 }
 
+/// Two slabs in the list of a depot of two cells each; the last cell of each that is out.
+fn two_in_the_list(depot: &Arc<Depot>) -> [Placed; 2] {
+    let holds = [hold_of(depot), hold_of(depot)];
+    let placed = holds.each_ref().map(|hold| [place(hold), place(hold)]);
+    holds.iter().for_each(Hold::let_go);
+    placed.map(|[first, last]| {
+        remove(depot, first);
+        last
+    })
+}
+
 /// Gives cells back on a thread of its own.
 fn removing(depot: &Arc<Depot>, placed: Placed) -> thread::JoinHandle<()> {
     let depot = Arc::clone(depot);
@@ -147,14 +158,7 @@ fn threads_come_and_go() {
 fn slabs_whose_last_cells_met_a_taken_lock_are_found_later() {
     bounded(3, || {
         let depot = depot(2);
-        let holds = [hold_of(&depot), hold_of(&depot)];
-        let placed = holds.each_ref().map(|hold| [place(hold), place(hold)]);
-        holds.iter().for_each(Hold::let_go);
-        let last = placed.map(|[first, last]| {
-            remove(&depot, first);
-            last
-        });
-        let removers = last.map(|placed| removing(&depot, placed));
+        let removers = two_in_the_list(&depot).map(|placed| removing(&depot, placed));
         removers.into_iter().for_each(|remover| remover.join().unwrap());
     });
 }
@@ -165,14 +169,7 @@ fn slabs_whose_last_cells_met_a_taken_lock_are_found_later() {
 fn neighbours_leave_the_list() {
     bounded(2, || {
         let depot = depot(2);
-        let holds = [hold_of(&depot), hold_of(&depot)];
-        let placed = holds.each_ref().map(|hold| [place(hold), place(hold)]);
-        holds.iter().for_each(Hold::let_go);
-        let last = placed.map(|[first, last]| {
-            remove(&depot, first);
-            last
-        });
-        let removers = last.map(|placed| removing(&depot, placed));
+        let removers = two_in_the_list(&depot).map(|placed| removing(&depot, placed));
         let next = hold_of(&depot);
         let placed = place(&next);
         next.let_go();

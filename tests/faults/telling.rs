@@ -6,7 +6,7 @@ use crate::kit::{double, pool};
 use crate::support::{self, watchdog};
 use concurrent_futures::{Future, ProcessPoolExecutor, Shutdown, call};
 use futures::executor::block_on;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
 
 /// A task that ends when it is let, and what its callback is to do.
 fn told(pool: &ProcessPoolExecutor, callback: impl FnOnce() + Send + 'static) -> (Gate, Future<u64>) {
@@ -14,6 +14,18 @@ fn told(pool: &ProcessPoolExecutor, callback: impl FnOnce() + Send + 'static) ->
     let future = pool.submit(call!(wait_at(gate.path())));
     future.add_done_callback(move |_| callback());
     (gate, future)
+}
+
+/// By a callback, which has begun to wait, until something comes.
+fn hold_up(pool: &ProcessPoolExecutor, awaited: Receiver<()>) {
+    let begins = support::Gate::new();
+    let begun = begins.clone();
+    let (gate, _) = told(pool, move || {
+        begun.open();
+        awaited.recv().unwrap();
+    });
+    gate.open();
+    begins.wait();
 }
 
 /// Each waits for the one that ends after it.
@@ -53,14 +65,7 @@ fn a_callback_that_waits_for_an_awaited_future_holds_it_up_for_a_moment_only() {
     let _watchdog = watchdog();
     let pool = pool(2);
     let (tell, awaited) = channel();
-    let begins = support::Gate::new();
-    let begun = begins.clone();
-    let (first, _) = told(&pool, move || {
-        begun.open();
-        assert_eq!(awaited.recv().unwrap(), 8);
-    });
-    first.open();
-    begins.wait();
+    hold_up(&pool, awaited);
     let gate = Gate::new();
     let wait = pool.submit(call!(wait_at(gate.path())));
     let then = pool.clone();
@@ -69,7 +74,8 @@ fn a_callback_that_waits_for_an_awaited_future_holds_it_up_for_a_moment_only() {
             wait.await.unwrap();
             then.submit(call!(double(4))).await.unwrap()
         });
-        tell.send(value).unwrap();
+        assert_eq!(value, 8);
+        tell.send(()).unwrap();
     });
     gate.open();
     awaits.join().unwrap();
@@ -82,15 +88,8 @@ fn the_end_of_a_pool_waits_for_callbacks_that_wait_for_each_other() {
     let _watchdog = watchdog();
     let pool = pool(2);
     let (tell, awaited) = channel();
-    let begins = support::Gate::new();
-    let begun = begins.clone();
-    let (first, _) = told(&pool, move || {
-        begun.open();
-        awaited.recv().unwrap();
-    });
+    hold_up(&pool, awaited);
     let (second, _) = told(&pool, move || tell.send(()).unwrap());
-    first.open();
-    begins.wait();
     second.open();
     assert_eq!(pool.shutdown(Shutdown::wait()).abandoned, 0);
 }

@@ -311,7 +311,7 @@ fn large_arguments_and_results() {
         20_000,
         |builder| builder,
         |pool, tally| {
-            let tasks = tasks() / 100;
+            let tasks = tasks() / 200;
             let argument = |n: usize| {
                 // From what goes through the ring to what does not.
                 let mut bytes = vec![0; 100 + (n * 7919) % 300_000];

@@ -27,6 +27,7 @@ mod wait_list;
 mod wakers;
 
 use crate::task::{CellRef, Future, NewCell, Task, Work};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -46,8 +47,30 @@ fn sampled(preemptions: usize, executions: usize, model: impl Fn() + Sync + Send
 }
 
 fn explore(preemptions: Option<usize>, executions: Option<usize>, model: impl Fn() + Sync + Send + 'static) {
-    report(count_executions(preemptions, executions, model));
+    alone(|| report(count_executions(preemptions, executions, model)));
 }
+
+/// Set in a process that has one model to itself.
+const ALONE: &str = "CONCURRENT_FUTURES_MODEL_ALONE";
+
+/// Calls this in a process of its own, in which the calling test is run once more: every execution of a model maps and
+/// unmaps its threads' stacks, and two models that do so in one process take longer than one after the other.
+fn alone(explores: impl FnOnce()) {
+    let thread = std::thread::current();
+    // A harness that is told to have one thread runs tests on the main one, whose name is not theirs.
+    let test = thread.name().filter(|name| *name != "main" && std::env::var_os(ALONE).is_none());
+    let Some(test) = test else { return explores() };
+    let run = std::env::current_exe()
+        .and_then(|program| Command::new(program).args([test, "--exact", "--nocapture"]).env(ALONE, "1").output());
+    let output = run.unwrap_or_else(|error| panic!("this program cannot be run once more: {error}"));
+    let said = String::from_utf8_lossy(&output.stdout);
+    print!("{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{test} in its own process: {}", output.status);
+    assert!(said.contains(EXECUTIONS), "{test} was not run in its own process");
+}
+
+/// What comes of a model that holds.
+const EXECUTIONS: &str = " executions";
 
 fn count_executions(
     preemptions: Option<usize>,
@@ -70,7 +93,7 @@ fn count_executions(
 
 fn report(executions: usize) {
     let name = std::thread::current().name().unwrap_or_default().to_owned();
-    println!("{name}: {executions} executions");
+    println!("{name}: {executions}{EXECUTIONS}");
     assert!(executions > 1, "{name} explored a single execution, so it checked nothing");
 }
 

@@ -106,6 +106,10 @@ fn worker(
 
 /// The model with every number of steps, up to the one with which the worker is never killed.
 fn after_every_step(model: fn(usize) -> bool) {
+    super::alone(|| every_step(model));
+}
+
+fn every_step(model: fn(usize) -> bool) {
     let mut executions = 0;
     for steps in 0.. {
         let killed = Arc::new(AtomicBool::new(false));

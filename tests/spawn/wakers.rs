@@ -30,6 +30,9 @@ fn waking_itself_makes_one_more_poll() {
     assert!(future.cancel());
 }
 
+/// By each thread, in a row.
+const WAKES: usize = if cfg!(miri) { 10 } else { 250 };
+
 /// tokio's `task_abort` has no such thing, async-executor's queue relies on it: many wakes, one place in the queue.
 #[test]
 fn many_wakes_before_a_poll_are_one() {
@@ -42,7 +45,7 @@ fn many_wakes_before_a_poll_are_one() {
         let held = hold(&pool);
         thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| (0..250).for_each(|_| strings.wake()));
+                scope.spawn(|| (0..WAKES).for_each(|_| strings.wake()));
             }
         });
         drop(held);

@@ -4,7 +4,7 @@
 //! writes a word, and every step leaves what came before it true.
 
 use super::{Damage, Medium, Ring, Ticket};
-use crate::state::ring::{Head, Look, Report, Reported, Spill, Spin, words_for};
+use crate::state::ring::{Head, Look, Report, Reported, Spill, Spin, Tail, words_for};
 use crate::sync::spin_for;
 use std::sync::Arc;
 
@@ -40,7 +40,9 @@ pub(crate) struct Running<'r, M> {
     receiver: &'r mut Receiver<M>,
     ticket: Ticket,
     head: Head,
-    ended: u32,
+    progress: Reported,
+    /// Where the bytes of items end.
+    tail: Tail,
     spill: Option<Spill>,
 }
 
@@ -118,8 +120,9 @@ impl<M: Medium> Receiver<M> {
             return Err(Damage::at(ticket, "the length", length));
         };
         bytes.clear();
-        arena.read(place, length, bytes);
-        Ok(Running { receiver: self, ticket, head, ended: 0, spill: None })
+        arena.read(place, 0, length, bytes);
+        let tail = Tail { place: self.written, ..Tail::default() };
+        Ok(Running { receiver: self, ticket, head, progress: Reported::default(), tail, spill: None })
     }
 
     /// Whether there is something to look at now.
@@ -174,22 +177,24 @@ impl<M: Medium> Running<'_, M> {
 
     /// The next item is begun.
     pub(crate) fn begin_item(&mut self) {
-        self.report().progress(Reported { ended: self.ended, under_way: true });
+        self.progress.under_way = true;
+        self.report().progress(self.progress);
     }
 
-    /// The item has ended, and this is its result.
+    /// The item has ended, and this is its result. The parent gets those of several items as one piece, so a result has to
+    /// tell by itself where it ends.
     ///
     /// # Errors
     /// If that does not fit, or an earlier item of the task did not.
     pub(crate) fn end_item(&mut self, result: &[u8]) -> Result<(), Full> {
-        let words = words_for(result.len()).saturating_add(1);
-        if self.spill.is_some() || !self.receiver.room_for(words) {
+        let length = u32::try_from(result.len()).ok().filter(|length| *length <= Reported::MOST - self.progress.bytes);
+        let words = words_for(self.tail.bytes as usize + result.len()) - words_for(self.tail.bytes as usize);
+        let Some(length) = length.filter(|_| self.spill.is_none() && self.receiver.room_for(words)) else {
             return Err(Full);
-        }
-        let (place, arena) = (self.receiver.written, self.receiver.ring.results());
-        arena.write_word(place, result.len() as u64);
-        arena.write(place + 1, result);
+        };
+        self.receiver.ring.results().append(&mut self.tail, result);
         self.receiver.written += words;
+        self.progress.bytes += length;
         self.count_item();
         Ok(())
     }
@@ -198,7 +203,7 @@ impl<M: Medium> Running<'_, M> {
     /// spill, which has every later item of the task, too.
     pub(crate) fn end_item_in_spill(&mut self, serial: u32) {
         if self.spill.is_none() {
-            let spill = Spill { serial, first: self.ended };
+            let spill = Spill { serial, first: self.progress.ended };
             self.report().spill(spill);
             self.spill = Some(spill);
         }
@@ -206,8 +211,9 @@ impl<M: Medium> Running<'_, M> {
     }
 
     fn count_item(&mut self) {
-        self.ended += 1;
-        self.report().progress(Reported { ended: self.ended, under_way: false });
+        self.progress.ended += 1;
+        self.progress.under_way = false;
+        self.report().progress(self.progress);
     }
 
     /// The task has ended, and this is its result, after those of its items.

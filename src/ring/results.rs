@@ -1,7 +1,9 @@
 //! How the parent reads a task's results from the board, where every length is a claim.
 
 use super::{Damage, Medium, Ring, Ticket};
-use crate::state::ring::words_for;
+use crate::state::ring::{Reported, words_for};
+
+const WORD: usize = size_of::<u64>();
 
 /// What a task came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +41,10 @@ pub(crate) struct Progress {
 pub(super) struct Cursor {
     /// Items that were read.
     items: u32,
-    /// Where the next one begins; not known before the first look.
+    /// Bytes of items that were read.
+    bytes: u32,
+    /// The word in which the next one begins, behind as many bytes as there are more than whole words; not known before the
+    /// first look.
     place: Option<u64>,
 }
 
@@ -59,11 +64,15 @@ impl<M: Medium> Results<'_, M> {
     }
 
     pub(super) fn progress(&self) -> Result<Progress, Damage> {
-        match self.ring.report(self.ticket).reported() {
-            Ok(now) if now.ended <= self.items => Ok(Progress { ended: now.ended, under_way: now.under_way }),
-            Ok(now) => self.damage("the number of ended items", u64::from(now.ended)),
-            Err(found) => self.damage("the progress", found),
+        self.reported().map(|now| Progress { ended: now.ended, under_way: now.under_way })
+    }
+
+    fn reported(&self) -> Result<Reported, Damage> {
+        let now = self.ring.report(self.ticket).reported();
+        if now.ended > self.items {
+            return self.damage("the number of ended items", u64::from(now.ended));
         }
+        Ok(now)
     }
 
     pub(super) fn began(&self) -> u64 {
@@ -79,6 +88,18 @@ impl<M: Medium> Results<'_, M> {
         }
     }
 
+    /// The bytes of items that were not read: the word in which they begin, how many bytes before them are in that word,
+    /// how many they are, and the word behind them.
+    fn unread(&self, cursor: &Cursor, now: Reported) -> Result<(u64, usize, usize, u64), Damage> {
+        let place = self.place(cursor)?;
+        let skip = cursor.bytes as usize % WORD;
+        let Some(fresh) = now.bytes.checked_sub(cursor.bytes) else {
+            return self.damage("the bytes of ended items", u64::from(now.bytes));
+        };
+        let (end, length) = self.end(place, u64::from(fresh) + skip as u64)?;
+        Ok((place, skip, length - skip, end))
+    }
+
     /// Where what begins at `place` ends, if it has so many bytes.
     fn end(&self, place: u64, length: u64) -> Result<(u64, usize), Damage> {
         let arena = self.ring.results();
@@ -90,48 +111,33 @@ impl<M: Medium> Results<'_, M> {
         }
     }
 
-    /// The next items that have ended and were not read, at most so many. The results that are here are added to `bytes`,
-    /// one after the other.
-    pub(super) fn next_items(&self, cursor: &mut Cursor, most: u32, bytes: &mut Vec<u8>) -> Result<Items, Damage> {
+    /// The next items that have ended and were not read. The results that are here are added to `bytes`, one after the
+    /// other.
+    pub(super) fn next_items(&self, cursor: &mut Cursor, bytes: &mut Vec<u8>) -> Result<Items, Damage> {
         let first = cursor.items;
-        let end = self.progress()?.ended.min(first.saturating_add(most));
+        let now = self.reported()?;
+        let end = now.ended;
         let spill = self.ring.report(self.ticket).spilled();
         let end_here = spill.map_or(end, |spill| spill.first.min(end)).max(first);
         if first < end_here {
-            let mut place = self.place(cursor)?;
-            for _ in first..end_here {
-                let (start, after, length) = self.item_at(place)?;
-                self.ring.results().read(start, length, bytes);
-                place = after;
-            }
-            cursor.place = Some(place);
+            let (place, skip, length, _) = self.unread(cursor, now)?;
+            self.ring.results().read(place, skip, length, bytes);
+            cursor.place = Some(place + ((skip + length) / WORD) as u64);
+            cursor.bytes = now.bytes;
         }
         cursor.items = end.max(first);
         let serial = spill.map_or(0, |spill| spill.serial);
         Ok(Items { here: end_here - first, spilled: cursor.items - end_here, serial })
     }
 
-    /// Start, end and length of the bytes of the item whose length is at `place`.
-    fn item_at(&self, place: u64) -> Result<(u64, u64, usize), Damage> {
-        let (start, _) = self.end(place, size_of::<u64>() as u64)?;
-        let (end, length) = self.end(start, self.ring.results().read_word(place))?;
-        Ok((start, end, length))
-    }
-
     /// The final result, and where all of the task's results end. Items that were not read are passed over.
     pub(super) fn finish(&self, cursor: &Cursor) -> Result<(TaskBytes, u64), Damage> {
-        let report = self.ring.report(self.ticket);
-        let ended = self.progress()?.ended;
-        let in_arena = report.spilled().map_or(ended, |spill| spill.first.min(ended));
-        let mut place = self.place(cursor)?;
-        for _ in cursor.items..in_arena {
-            place = self.item_at(place)?.1;
-        }
-        let (serial, length) = report.finished();
+        let (.., place) = self.unread(cursor, self.reported()?)?;
+        let (serial, length) = self.ring.report(self.ticket).finished();
         if serial == 0 {
             let (end, length) = self.end(place, length)?;
             let mut bytes = Vec::new();
-            self.ring.results().read(place, length, &mut bytes);
+            self.ring.results().read(place, 0, length, &mut bytes);
             return Ok((TaskBytes::Here(bytes), end));
         }
         match u32::try_from(serial) {
@@ -142,7 +148,7 @@ impl<M: Medium> Results<'_, M> {
 }
 
 impl Cursor {
-    /// Where the oldest result begins that was not read, if any was.
+    /// The word in which the oldest result begins that was not read, if any was.
     pub(super) fn read_up_to(&self) -> Option<u64> {
         self.place
     }

@@ -267,13 +267,13 @@ impl<M: Medium> Sender<M> {
         self.results(ticket)?.map_or(Ok(Progress::default()), |(results, ..)| results.progress())
     }
 
-    /// The results of the next items that have ended, at most so many, of a chunk that runs, or has ended, or was running
-    /// at the death of its worker. Those that are here are added to `bytes`.
-    pub(crate) fn take_items(&mut self, ticket: Ticket, most: u32, bytes: &mut Vec<u8>) -> Result<Items, Damage> {
+    /// The results of the next items that have ended, of a chunk that runs, or has ended, or was running at the death of
+    /// its worker. Those that are here are added to `bytes`, with nothing between.
+    pub(crate) fn take_items(&mut self, ticket: Ticket, bytes: &mut Vec<u8>) -> Result<Items, Damage> {
         let Some((results, mut cursor, _)) = self.results(ticket)? else {
             return Ok(Items::default());
         };
-        let items = results.next_items(&mut cursor, most, bytes)?;
+        let items = results.next_items(&mut cursor, bytes)?;
         if let Some(known) = self.known(ticket) {
             known.results = cursor;
         }

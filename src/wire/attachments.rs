@@ -57,9 +57,11 @@ struct Outer {
 impl Outer {
     /// Opens a frame inside of it.
     #[inline]
-    fn around(open: Open, mut descriptors: Vec<Arc<OwnedFd>>) -> Self {
-        let open = INNERMOST.try_with(|frame| frame.exchange(open, &mut descriptors)).ok();
-        Outer { open, descriptors }
+    fn around(open: Open, descriptors: Vec<Arc<OwnedFd>>) -> Self {
+        // In its place before anything is done with it: a list that is moved as soon as it is made costs as much as the rest.
+        let mut outer = Outer { open: None, descriptors };
+        outer.open = INNERMOST.try_with(|frame| frame.exchange(open, &mut outer.descriptors)).ok();
+        outer
     }
 
     /// Puts it back, and gives what is in the inner one then.
@@ -68,7 +70,8 @@ impl Outer {
         if let Some(open) = self.open.take() {
             let _ = INNERMOST.try_with(|frame| frame.exchange(open, &mut self.descriptors));
         }
-        std::mem::take(&mut self.descriptors)
+        // As above.
+        if self.descriptors.is_empty() { Vec::new() } else { std::mem::take(&mut self.descriptors) }
     }
 }
 

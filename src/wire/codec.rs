@@ -1,7 +1,7 @@
 //! Values to bytes and back. What a caller's `Serialize` or `Deserialize` does, a panic included, ends here as an error.
 
 use super::format::{Reader, Writer};
-use crate::sync::contain;
+use crate::sync::{Payload, contain};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -34,32 +34,47 @@ impl CodecError {
     }
 }
 
+/// That a value's `Serialize` has panicked.
+pub(crate) fn encoding_panicked<T: ?Sized>(panic: &Payload) -> CodecError {
+    CodecError::of::<&T>("encoded", &format_args!("its Serialize panicked: {}", panic.text()))
+}
+
+/// That a value's `Deserialize` has panicked.
+pub(crate) fn decoding_panicked<T>(panic: &Payload) -> CodecError {
+    CodecError::of::<T>("decoded", &format_args!("its Deserialize panicked: {}", panic.text()))
+}
+
+/// Appends a value's bytes, for who contains panics for many values at once. What an error or a panic leaves behind them is
+/// for the caller to take away.
+#[inline]
+pub(crate) fn write<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
+    value.serialize(&mut Writer::new(out)).map_err(|error| CodecError::of::<&T>("encoded", &error))
+}
+
 /// Appends a value's bytes; an error leaves the buffer as it was.
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), CodecError> {
     let before = out.len();
-    let encoded = contain(|| value.serialize(&mut Writer::new(out)));
-    let error = match encoded {
-        Ok(Ok(())) => return Ok(()),
-        Ok(Err(error)) => CodecError::of::<&T>("encoded", &error),
-        Err(panic) => CodecError::of::<&T>("encoded", &format_args!("its Serialize panicked: {}", panic.text())),
-    };
-    out.truncate(before);
-    Err(error)
+    let encoded = contain(|| write(value, out)).unwrap_or_else(|panic| Err(encoding_panicked::<T>(&panic)));
+    encoded.inspect_err(|_| out.truncate(before))
+}
+
+/// The value that all of these bytes are, for who contains panics for many values at once.
+#[inline]
+pub(crate) fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    let mut reader = Reader::new(bytes);
+    match T::deserialize(&mut reader) {
+        Ok(value) if reader.left() == 0 => Ok(value),
+        Ok(value) => {
+            crate::sync::drop_contained(value);
+            Err(CodecError::of::<T>("decoded", &format_args!("{} bytes are left over", reader.left())))
+        }
+        Err(error) => Err(CodecError::of::<T>("decoded", &error)),
+    }
 }
 
 /// The value that all of these bytes are.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
-    let mut reader = Reader::new(bytes);
-    let decoded = contain(|| T::deserialize(&mut reader));
-    match decoded {
-        Ok(Ok(value)) if reader.left() == 0 => Ok(value),
-        Ok(Ok(value)) => {
-            crate::sync::drop_contained(value);
-            Err(CodecError::of::<T>("decoded", &format_args!("{} bytes are left over", reader.left())))
-        }
-        Ok(Err(error)) => Err(CodecError::of::<T>("decoded", &error)),
-        Err(panic) => Err(CodecError::of::<T>("decoded", &format_args!("its Deserialize panicked: {}", panic.text()))),
-    }
+    contain(|| read(bytes)).unwrap_or_else(|panic| Err(decoding_panicked::<T>(&panic)))
 }
 
 #[cfg(all(test, not(concurrent_futures_loom)))]

@@ -1,9 +1,10 @@
 //! What comes back from a worker: one frame for every item, one after the other.
 //!
-//! A frame is the length of the rest (eight bytes, little-endian), a tag, and a body. Whoever reads them believes
+//! A frame is the length of the rest ([`sized`]), a tag, and a body. Whoever reads them believes
 //! nothing: a frame that is cut short or has a tag that nobody writes is an error.
 
 use super::codec::{self, CodecError};
+use super::sized::{self, Guess};
 use crate::error::PanicReport;
 
 const VALUE: u8 = 0;
@@ -12,9 +13,6 @@ const CODEC: u8 = 2;
 const CANCELLED: u8 = 3;
 /// A value, behind which stands the number under which its descriptors were sent.
 const BESIDE: u8 = 4;
-
-/// How many bytes the length takes.
-const LENGTH: usize = 8;
 
 /// What came of an item, as it is read.
 #[derive(Debug)]
@@ -30,44 +28,38 @@ pub(crate) enum Frame<'a> {
 
 fn append(
     out: &mut Vec<u8>,
+    guess: &mut Guess,
     tag: u8,
     body: impl FnOnce(&mut Vec<u8>) -> Result<(), CodecError>,
 ) -> Result<(), CodecError> {
-    let start = out.len();
-    out.extend_from_slice(&[0; LENGTH]);
-    out.push(tag);
-    if let Err(error) = body(out) {
-        out.truncate(start);
-        return Err(error);
-    }
-    set_length(&mut out[start..]);
-    Ok(())
+    guess.append(out, |out| {
+        out.push(tag);
+        body(out)
+    })
 }
 
-/// Says in a frame's head how long it is.
-fn set_length(frame: &mut [u8]) {
-    let length = (frame.len() - LENGTH) as u64;
-    frame[..LENGTH].copy_from_slice(&length.to_le_bytes());
-}
-
-/// Appends a value; an error leaves the buffer as it was.
+/// Appends a value, and the number under which its descriptors were sent, if it has any; both are for `encode` to say. An
+/// error leaves the buffer as it was.
+#[inline]
 pub(crate) fn append_value(
     out: &mut Vec<u8>,
-    encode: impl FnOnce(&mut Vec<u8>) -> Result<(), CodecError>,
+    guess: &mut Guess,
+    encode: impl FnOnce(&mut Vec<u8>) -> Result<Option<u32>, CodecError>,
 ) -> Result<(), CodecError> {
-    append(out, VALUE, encode)
-}
-
-/// Says of a value's frame that descriptors go with it.
-pub(crate) fn mark_beside(frame: &mut Vec<u8>, serial: u32) {
-    frame.extend_from_slice(&serial.to_le_bytes());
-    frame[LENGTH] = BESIDE;
-    set_length(frame);
+    guess.append(out, |out| {
+        let tag = out.len();
+        out.push(VALUE);
+        if let Some(serial) = encode(out)? {
+            out.extend_from_slice(&serial.to_le_bytes());
+            out[tag] = BESIDE;
+        }
+        Ok(())
+    })
 }
 
 pub(crate) fn append_panic(out: &mut Vec<u8>, report: &PanicReport) {
     let body = (&report.task, &report.message, &report.location, &report.backtrace);
-    if let Err(error) = append(out, PANICKED, |out| codec::encode(&body, out)) {
+    if let Err(error) = append(out, &mut Guess::default(), PANICKED, |out| codec::encode(&body, out)) {
         append_codec(out, &error);
     }
 }
@@ -75,14 +67,14 @@ pub(crate) fn append_panic(out: &mut Vec<u8>, report: &PanicReport) {
 pub(crate) fn append_codec(out: &mut Vec<u8>, error: &CodecError) {
     let text = error.to_string();
     // It is shorter than what did not fit.
-    let _ = append(out, CODEC, |out| {
+    let _ = append(out, &mut Guess::default(), CODEC, |out| {
         out.extend_from_slice(text.as_bytes());
         Ok(())
     });
 }
 
 pub(crate) fn append_cancelled(out: &mut Vec<u8>) {
-    let _ = append(out, CANCELLED, |_| Ok(()));
+    let _ = append(out, &mut Guess::default(), CANCELLED, |_| Ok(()));
 }
 
 /// How many bytes the first so many frames are, as far as they are whole.
@@ -113,19 +105,25 @@ fn damaged(what: &str) -> CodecError {
 }
 
 /// Takes the first frame off: its tag and its body.
+#[inline]
 fn split<'a>(bytes: &mut &'a [u8]) -> Result<(u8, &'a [u8]), CodecError> {
-    let (length, rest) = bytes.split_first_chunk().ok_or_else(|| damaged("it ends within a frame's head"))?;
-    let length = usize::try_from(u64::from_le_bytes(*length)).ok();
-    let split = length.and_then(|length| rest.split_at_checked(length)).filter(|(frame, _)| !frame.is_empty());
-    let (frame, rest) = split.ok_or_else(|| damaged("it ends within a frame"))?;
-    *bytes = rest;
-    Ok((frame[0], &frame[1..]))
+    let (tag, body) =
+        sized::take(bytes).and_then(<[u8]>::split_first).ok_or_else(|| damaged("it ends within a frame"))?;
+    Ok((*tag, body))
+}
+
+/// The value in the first frame, and what follows, if it is one that needs nothing beside it.
+#[inline]
+pub(crate) fn take_plain(mut bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (&VALUE, value) = sized::take(&mut bytes)?.split_first()? else { return None };
+    Some((value, bytes))
 }
 
 /// Takes the first frame off.
 ///
 /// # Errors
 /// What is wrong with it; then nothing that follows can be read either.
+#[inline]
 pub(crate) fn take<'a>(bytes: &mut &'a [u8]) -> Result<Frame<'a>, CodecError> {
     let mut rest = *bytes;
     let (tag, body) = split(&mut rest)?;

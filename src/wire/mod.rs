@@ -17,17 +17,16 @@ mod job;
 mod macros;
 mod parcel;
 mod portable;
+pub(crate) mod sized;
 mod state_call;
 
 pub use call::{Call, Function};
 pub use job::Job;
 pub use portable::{Code, Portable, PortableError, PortableJob};
 
-pub(crate) use codec::{CodecError, decode, encode};
+pub(crate) use codec::{CodecError, decode, decoding_panicked, encode, encoding_panicked, read, write};
 pub(crate) use entry::{CodeMap, Entry, Host, Invocation, ItemOutcome, MAGIC, MAKER_MAGIC, Maker, Place, run_item};
-pub(crate) use frames::{
-    append_cancelled, append_codec, append_panic, append_value, beside_of, frames_of, mark_beside,
-};
+pub(crate) use frames::{append_cancelled, append_codec, append_panic, append_value, beside_of, frames_of};
 pub(crate) use parcel::{Encoded, Frames, Parcel, Segment, ValueBytes};
 
 #[doc(hidden)]

@@ -4,6 +4,7 @@ use super::codec;
 use super::entry::Entry;
 use super::frames::{self, Frame};
 use crate::error::TaskError;
+use crate::sync::{Payload, contain};
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::fmt;
@@ -59,16 +60,26 @@ impl ValueBytes<'_> {
     /// # Errors
     /// [`TaskError::Codec`].
     pub(crate) fn decode<T: DeserializeOwned>(self) -> Result<T, TaskError> {
-        let decode = || codec::decode(self.bytes);
+        let panicked = |panic: Payload| Err(TaskError::Codec(codec::decoding_panicked::<T>(&panic).to_string().into()));
+        contain(|| self.read()).unwrap_or_else(panicked)
+    }
+
+    /// The same for who contains panics for many values at once.
+    ///
+    /// # Errors
+    /// [`TaskError::Codec`].
+    #[inline]
+    pub(crate) fn read<T: DeserializeOwned>(self) -> Result<T, TaskError> {
+        let read = || codec::read(self.bytes);
         #[cfg(all(feature = "processes", target_os = "linux"))]
-        let decoded = match self.beside {
+        let read = match self.beside {
             // Most values; a scope costs as much as decoding a number.
-            None if !super::attachments::is_open() => decode(),
-            beside => super::attachments::provide(beside.unwrap_or_default(), decode),
+            None if !super::attachments::is_open() => read(),
+            beside => super::attachments::provide(beside.unwrap_or_default(), read),
         };
         #[cfg(not(all(feature = "processes", target_os = "linux")))]
-        let decoded = decode();
-        decoded.map_err(|error| TaskError::Codec(error.to_string().into()))
+        let read = read();
+        read.map_err(|error| TaskError::Codec(error.to_string().into()))
     }
 }
 
@@ -89,6 +100,7 @@ pub(crate) enum Frames {
 }
 
 impl Frames {
+    #[inline]
     pub(crate) fn bytes(&self) -> &[u8] {
         match self {
             Frames::Here(bytes) => bytes,
@@ -98,36 +110,10 @@ impl Frames {
 }
 
 impl Encoded {
-    /// The outcomes in their order, as many as there should be: the value's bytes, or the item's error.
-    pub(crate) fn for_each(self, mut f: impl FnMut(Result<ValueBytes<'_>, TaskError>)) {
-        let (mut left, mut beside) = (self.items, self.beside);
-        let mut missing = TaskError::Codec("a result came back with too few parts".into());
-        for (number, segment) in self.segments.into_iter().enumerate() {
-            match segment {
-                Segment::Failed(items, error) => {
-                    for _ in 0..items.min(left) {
-                        f(Err(error.clone()));
-                    }
-                    left -= items.min(left);
-                }
-                Segment::Frames(frames) => {
-                    let mut rest = frames.bytes();
-                    while left > 0 && !rest.is_empty() {
-                        match frames::take(&mut rest) {
-                            Ok(frame) => f(outcome(frame, |serial| beside.remove(&(number, serial)))),
-                            Err(damage) => {
-                                missing = TaskError::Codec(damage.to_string().into());
-                                break;
-                            }
-                        }
-                        left -= 1;
-                    }
-                }
-            }
-        }
-        for _ in 0..left {
-            f(Err(missing.clone()));
-        }
+    /// The outcomes in their order, as many as there should be.
+    pub(crate) fn outcomes(self) -> Outcomes {
+        let missing = TaskError::Codec("a result came back with too few parts".into());
+        Outcomes { left: self.items, encoded: self, segment: 0, passed: 0, missing }
     }
 
     /// The one value of a job that is no chunk.
@@ -135,9 +121,65 @@ impl Encoded {
     /// # Errors
     /// What the job came to instead, or why the value cannot be decoded.
     pub(crate) fn into_value<T: DeserializeOwned>(self) -> Result<T, TaskError> {
-        let mut value = Err(TaskError::Codec("a result came back that is none".into()));
-        Encoded { items: 1, ..self }.for_each(|outcome| value = outcome.and_then(ValueBytes::decode));
-        value
+        let mut outcomes = Encoded { items: 1, ..self }.outcomes();
+        let missing = Err(TaskError::Codec("a result came back that is none".into()));
+        outcomes.next().map_or(missing, |outcome| outcome.and_then(ValueBytes::decode))
+    }
+}
+
+/// The outcomes of a parcel's items: each is the value's bytes, or the item's error.
+pub(crate) struct Outcomes {
+    encoded: Encoded,
+    /// How many there will be.
+    left: usize,
+    /// The segment that the next one is in, and how much of that was passed: bytes of frames, or items.
+    segment: usize,
+    passed: usize,
+    /// What those have that are not there.
+    missing: TaskError,
+}
+
+impl Outcomes {
+    /// The next one, if it is a value that needs nothing beside it, as nearly all are. `None`: it is something else, for
+    /// [`next`](Self::next) to say, or there is none.
+    #[inline]
+    pub(crate) fn next_plain(&mut self) -> Option<ValueBytes<'_>> {
+        let left = self.left.checked_sub(1)?;
+        let Some(Segment::Frames(frames)) = self.encoded.segments.get(self.segment) else { return None };
+        let (bytes, rest) = frames::take_plain(frames.bytes().get(self.passed..)?)?;
+        self.left = left;
+        self.passed = frames.bytes().len() - rest.len();
+        Some(ValueBytes { bytes, beside: None })
+    }
+
+    pub(crate) fn next(&mut self) -> Option<Result<ValueBytes<'_>, TaskError>> {
+        let Outcomes { encoded: Encoded { segments, beside, .. }, left, segment, passed, missing } = self;
+        *left = left.checked_sub(1)?;
+        while let Some(here) = segments.get(*segment) {
+            match here {
+                Segment::Failed(items, error) if *passed < *items => {
+                    *passed += 1;
+                    return Some(Err(error.clone()));
+                }
+                Segment::Frames(frames) if *passed < frames.bytes().len() => {
+                    let all = frames.bytes();
+                    let mut rest = &all[*passed..];
+                    match frames::take(&mut rest) {
+                        Ok(frame) => {
+                            *passed = all.len() - rest.len();
+                            let number = *segment;
+                            return Some(outcome(frame, |serial| beside.remove(&(number, serial))));
+                        }
+                        // Nothing that follows in it can be read either.
+                        Err(damage) => *missing = TaskError::Codec(damage.to_string().into()),
+                    }
+                }
+                Segment::Failed(..) | Segment::Frames(_) => {}
+            }
+            *segment += 1;
+            *passed = 0;
+        }
+        Some(Err(missing.clone()))
     }
 }
 

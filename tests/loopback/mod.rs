@@ -324,11 +324,12 @@ fn a_decoder_that_asks_for_its_own_future() {
 
 #[test]
 fn damaged_frames_are_errors() {
-    let tampers: [Tamper; 6] = [
+    let tampers: [Tamper; 7] = [
         |frames| frames.truncate(3),
         |frames| frames.truncate(frames.len() - 1),
         |frames| frames.clear(),
-        |frames| frames[4] = 77,
+        |frames| frames[0] = 77,
+        |frames| frames[1] = 77,
         |frames| frames[..4].fill(0xff),
         |frames| frames[..4].fill(0),
     ];

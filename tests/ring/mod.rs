@@ -54,28 +54,12 @@ fn here(bytes: &[u8]) -> TaskBytes {
     TaskBytes::Here(bytes.to_vec())
 }
 
-/// What one item of a chunk came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Item {
-    Here(Vec<u8>),
-    /// In what was sent under this number.
-    InSpill(u32),
-}
-
-fn item(bytes: &[u8]) -> Item {
-    Item::Here(bytes.to_vec())
-}
-
-/// The next one that has ended, alone.
-fn take_item<M: Medium>(sender: &mut Sender<M>, ticket: Ticket) -> Result<Option<Item>, Damage> {
+/// The items of a chunk that have ended since the last look: how many, and their bytes.
+fn take_items<M: Medium>(sender: &mut Sender<M>, ticket: Ticket) -> Result<(u32, Vec<u8>), Damage> {
     let mut bytes = Vec::new();
-    let taken = sender.take_items(ticket, 1, &mut bytes)?;
-    assert!(taken.here + taken.spilled <= 1);
-    Ok(match taken {
-        Items { here: 1, .. } => Some(Item::Here(bytes)),
-        Items { spilled: 1, serial, .. } => Some(Item::InSpill(serial)),
-        _ => None,
-    })
+    let Items { here, spilled, serial } = sender.take_items(ticket, &mut bytes)?;
+    assert_eq!((spilled, serial), (0, 0), "none was to be in a spill");
+    Ok((here, bytes))
 }
 
 /// Bytes of this length, no two of which are alike.

@@ -236,13 +236,13 @@ fn one_life(test: &str, seed: u64, tally: &mut Tally) {
 }
 
 fn check_items(parent: &mut Parent, ticket: Ticket, items: u32, bytes: &[u8]) {
-    for item in 0..items {
-        match take_item(&mut parent.sender, ticket).unwrap().expect("an item that has ended") {
-            Item::Here(result) => assert_eq!(result, pattern(ticket.number() + u64::from(item), bytes.len())),
-            Item::InSpill(serial) => assert_eq!(serial, 1),
-        }
-    }
-    assert_eq!(take_item(&mut parent.sender, ticket), Ok(None));
+    let mut found = Vec::new();
+    let taken = parent.sender.take_items(ticket, &mut found).unwrap();
+    assert!(taken.here + taken.spilled == items && (taken.spilled == 0 || taken.serial == 1), "{taken:?}");
+    let expected = (0..taken.here).flat_map(|item| pattern(ticket.number() + u64::from(item), bytes.len()));
+    assert_eq!(found, expected.collect::<Vec<_>>());
+    let again = parent.sender.take_items(ticket, &mut found).unwrap();
+    assert_eq!((again.here, again.spilled), (0, 0));
 }
 
 fn check_done(parent: &mut Parent, ticket: Ticket, items: u32, bytes: &[u8], tally: &mut Tally) {
@@ -306,7 +306,7 @@ fn exercise(sender: &mut Sender<impl Medium>, random: &mut Random, out: &mut Vec
         2 => sender.state(ticket).is_err(),
         3 => sender.revoke(ticket).is_err(),
         4 => sender.progress(ticket).is_err(),
-        5 => take_item(sender, ticket).is_err(),
+        5 => sender.take_items(ticket, &mut Vec::new()).is_err(),
         6 => sender.take_result(ticket).is_err() | sender.next_done().is_err(),
         7 => sender.remains().is_err(),
         _ => {

@@ -49,16 +49,16 @@ fn items_without_room_are_in_the_spill_with_all_later_ones() {
     let mut running = task!(receiver, &mut bytes);
     running.end_item(&[1; 40]).unwrap();
     running.begin_item();
-    assert_eq!(running.end_item(&[2; 9]), Err(Full));
+    assert_eq!(running.end_item(&[2; 25]), Err(Full));
     running.end_item_in_spill(5);
+    let mut all = Vec::new();
+    assert_eq!(sender.take_items(ticket, &mut all), Ok(Items { here: 1, spilled: 1, serial: 5 }));
     assert_eq!(running.end_item(&[3; 1]), Err(Full), "it would be before the second");
     running.end_item_in_spill(5);
     assert!(running.finish(&[4; 16]).is_ok());
-    let mut all = Vec::new();
-    assert_eq!(sender.take_items(ticket, 2, &mut all), Ok(Items { here: 1, spilled: 1, serial: 5 }));
-    assert_eq!(sender.take_items(ticket, 2, &mut all), Ok(Items { here: 0, spilled: 1, serial: 5 }));
+    assert_eq!(sender.take_items(ticket, &mut all), Ok(Items { here: 0, spilled: 1, serial: 5 }));
     assert_eq!(all, [1; 40]);
-    assert_eq!(take_item(&mut sender, ticket), Ok(None));
+    assert_eq!(sender.take_items(ticket, &mut all), Ok(Items { here: 0, spilled: 0, serial: 5 }));
     assert_eq!(sender.take_result(ticket), Ok(Some(here(&[4; 16]))));
 }
 
@@ -70,9 +70,11 @@ fn a_chunk_needs_no_more_room_than_what_is_not_taken() {
     let mut bytes = Vec::new();
     let mut running = task!(receiver, &mut bytes);
     for item in 0..u64::from(items) {
+        // At every place within a word they begin, and end.
+        let result = pattern(item, 37 + item as usize % 11);
         running.begin_item();
-        running.end_item(&pattern(item, 40)).unwrap();
-        assert_eq!(take_item(&mut sender, ticket), Ok(Some(Item::Here(pattern(item, 40)))));
+        running.end_item(&result).unwrap();
+        assert_eq!(take_items(&mut sender, ticket), Ok((1, result)));
     }
     assert!(running.finish(&[]).is_ok());
     assert_eq!(sender.take_result(ticket), Ok(Some(here(&[]))));

@@ -94,16 +94,15 @@ fn the_items_of_a_chunk_can_be_taken_while_it_runs() {
     assert_eq!(sender.progress(ticket), Ok(Progress::default()));
     let mut bytes = Vec::new();
     let mut running = task!(receiver, &mut bytes);
-    assert_eq!((sender.progress(ticket), take_item(&mut sender, ticket)), (Ok(Progress::default()), Ok(None)));
+    assert_eq!((sender.progress(ticket), take_items(&mut sender, ticket)), (Ok(Progress::default()), Ok((0, vec![]))));
     running.begin_item();
     assert_eq!(sender.progress(ticket), Ok(Progress { ended: 0, under_way: true }));
     running.end_item(b"first").unwrap();
     running.begin_item();
     running.end_item(b"").unwrap();
     assert_eq!(sender.progress(ticket), Ok(Progress { ended: 2, under_way: false }));
-    assert_eq!(take_item(&mut sender, ticket), Ok(Some(item(b"first"))));
-    assert_eq!(take_item(&mut sender, ticket), Ok(Some(item(b""))));
-    assert_eq!(take_item(&mut sender, ticket), Ok(None));
+    assert_eq!(take_items(&mut sender, ticket), Ok((2, b"first".to_vec())));
+    assert_eq!(take_items(&mut sender, ticket), Ok((0, vec![])));
     running.begin_item();
     running.end_item(b"third").unwrap();
     assert!(running.finish(b"the end").is_ok());
@@ -146,8 +145,8 @@ fn what_a_dead_worker_left_is_told_ticket_by_ticket() {
     assert_eq!(sender.remains().unwrap(), expected.map(|(at, state)| (tickets[at], state)));
     assert_eq!(sender.take_result(tickets[1]), Ok(Some(here(b"left"))));
     assert_eq!(sender.progress(tickets[2]), Ok(Progress { ended: 1, under_way: true }));
-    assert_eq!(take_item(&mut sender, tickets[2]), Ok(Some(item(b"one of two"))));
-    assert_eq!((take_item(&mut sender, tickets[2]), sender.take_result(tickets[2])), (Ok(None), Ok(None)));
+    assert_eq!(take_items(&mut sender, tickets[2]), Ok((1, b"one of two".to_vec())));
+    assert_eq!((take_items(&mut sender, tickets[2]), sender.take_result(tickets[2])), (Ok((0, vec![])), Ok(None)));
 }
 
 #[test]

@@ -1,26 +1,33 @@
 //! Maps whose function is only code: their chunks can go to another process.
 //!
 //! # A chunk's payload
-//! The place of the function (24 bytes); for a map with shared data, the length of its bytes (eight, little-endian)
-//! and these; then each item: the length of its bytes (eight) and these. An item that could not be encoded has
-//! [`UNENCODABLE`] for its length, and then the length of a text and the text: it costs no other item.
+//! The place of the function (24 bytes); for a map with shared data, the length of its bytes and these; then each item:
+//! the length of its bytes and these. An item that could not be encoded has [`UNENCODABLE`] for its length, and then the
+//! length of a text and the text: it costs no other item. How lengths are written is in [`sized`].
 #![expect(unsafe_code, reason = "a function pointer that has travelled as a number")]
 
 use super::chunk::{ChunkOutput, run_chunk};
 use super::runner::{Pending, Runner};
 use crate::error::TaskError;
 use crate::executor::engine::{self, Engine};
+use crate::sync::{contain, drop_contained};
 use crate::task::{self, Extras, Future, PortableWork, Work};
 use crate::wire::{
-    self, CodeMap, CodecError, Encoded, Entry, Host, Invocation, ItemOutcome, Parcel, Portable, ValueBytes, run_item,
+    self, CodeMap, CodecError, Encoded, Entry, Host, Invocation, ItemOutcome, Parcel, Portable, ValueBytes,
+    sized::{self, Guess},
 };
 use std::any::type_name;
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
 const UNENCODABLE: u64 = u64::MAX;
+/// Why a value is not written a second time.
+const WRITTEN: &str = "a value can be written once";
+/// Room for items is made before they are there up to so many bytes: about what one message to a worker takes.
+const MOST_RESERVED: usize = 64 << 10;
 
 /// A function that is only code, with the data that it shares between all items.
 pub(super) trait Mapped<T, R>: Clone + Send + Sync {
@@ -89,14 +96,14 @@ impl<C: Portable + Sync, T: Portable, R: Portable> Mapped<T, R> for With<C, T, R
 
     fn send(&self, code: &dyn CodeMap, out: &mut Vec<u8>) -> Result<(), CodecError> {
         send_place(code, self.f as *const (), out)?;
-        append_sized(out, |out| wire::encode(&*self.shared, out))
+        Guess::long().append(out, |out| wire::encode(&*self.shared, out))
     }
 
     fn receive(host: &dyn Host, payload: &mut &[u8]) -> Result<Self::Received, CodecError> {
         let address = receive_place(host, payload)?;
         // SAFETY: as in `Plain::receive`.
         let f = unsafe { std::mem::transmute::<*const (), fn(&C, T) -> R>(address) };
-        Ok((wire::decode(take_sized(payload)?)?, f))
+        Ok((wire::decode(sized::take(payload).ok_or_else(too_short)?)?, f))
     }
 
     fn call_received((shared, f): &Self::Received, item: T) -> R {
@@ -115,56 +122,59 @@ fn receive_place(host: &dyn Host, payload: &mut &[u8]) -> Result<*const (), Code
     host.resolve(place).map_err(CodecError::new)
 }
 
-/// Appends what `write` appends, with its length before it.
-fn append_sized(
-    out: &mut Vec<u8>,
-    write: impl FnOnce(&mut Vec<u8>) -> Result<(), CodecError>,
-) -> Result<(), CodecError> {
-    let start = out.len();
-    out.extend_from_slice(&[0; 8]);
-    write(out)?;
-    let length = (out.len() - start - 8) as u64;
-    out[start..start + 8].copy_from_slice(&length.to_le_bytes());
-    Ok(())
-}
-
-fn take_length(payload: &mut &[u8]) -> Result<u64, CodecError> {
-    let (length, rest) = payload.split_first_chunk().ok_or_else(|| CodecError::new("a chunk that ends too soon"))?;
-    *payload = rest;
-    Ok(u64::from_le_bytes(*length))
-}
-
-fn take_bytes<'a>(payload: &mut &'a [u8], length: u64) -> Result<&'a [u8], CodecError> {
-    let split = usize::try_from(length).ok().and_then(|length| payload.split_at_checked(length));
-    let (bytes, rest) = split.ok_or_else(|| CodecError::new("a chunk that ends too soon"))?;
-    *payload = rest;
-    Ok(bytes)
-}
-
-fn take_sized<'a>(payload: &mut &'a [u8]) -> Result<&'a [u8], CodecError> {
-    let length = take_length(payload)?;
-    take_bytes(payload, length)
+fn too_short() -> CodecError {
+    CodecError::new("a chunk that ends too soon")
 }
 
 /// The next item's bytes; in the `Ok`, the text of why it could not be encoded.
+#[inline]
 fn take_item<'a>(payload: &mut &'a [u8]) -> Result<Result<&'a [u8], String>, CodecError> {
-    match take_length(payload)? {
-        UNENCODABLE => Ok(Err(String::from_utf8_lossy(take_sized(payload)?).into_owned())),
-        length => take_bytes(payload, length).map(Ok),
+    let taken = match sized::take_length(payload) {
+        Some(UNENCODABLE) => sized::take(payload).map(|text| Err(String::from_utf8_lossy(text).into_owned())),
+        Some(length) => sized::take_bytes(payload, length).map(Ok),
+        None => None,
+    };
+    taken.ok_or_else(too_short)
+}
+
+fn append_unencodable(out: &mut Vec<u8>, error: &CodecError) {
+    sized::append_mark(out, UNENCODABLE);
+    let text = error.to_string();
+    let _ = Guess::default().append(out, |out| {
+        out.extend_from_slice(text.as_bytes());
+        Ok(())
+    });
+}
+
+/// Appends items, each for itself: what one cannot be encoded for costs no other one.
+fn append_items<'i, T: Portable>(out: &mut Vec<u8>, mut items: impl ExactSizeIterator<Item = &'i T>) {
+    let (mut guess, mut start) = (Guess::default(), out.len());
+    // To enter a place where panics end costs as much as to encode a number; so it is entered again after one only.
+    while let Err(panic) = contain(|| {
+        while let Some(item) = items.next() {
+            start = out.len();
+            if let Err(error) = guess.append(out, |out| wire::write(item, out)) {
+                append_unencodable(out, &error);
+            } else if out.capacity() - out.len() < out.len() - start {
+                // Others will take as much.
+                let rest = (out.len() - start).saturating_mul(items.len());
+                out.reserve(rest.min(MOST_RESERVED));
+            }
+        }
+    }) {
+        out.truncate(start);
+        append_unencodable(out, &wire::encoding_panicked::<T>(&panic));
     }
 }
 
-fn append_item<T: Portable>(out: &mut Vec<u8>, item: &T) {
-    let start = out.len();
-    if let Err(error) = append_sized(out, |out| wire::encode(item, out)) {
-        out.truncate(start);
-        out.extend_from_slice(&UNENCODABLE.to_le_bytes());
-        let text = error.to_string();
-        let _ = append_sized(out, |out| {
-            out.extend_from_slice(text.as_bytes());
-            Ok(())
-        });
-    }
+/// How far a worker is with an item.
+#[derive(Clone, Copy)]
+enum Stage {
+    /// Nothing foreign runs.
+    Ours,
+    Decoding,
+    Running,
+    Encoding,
 }
 
 /// Runs chunks of such a map in a worker.
@@ -173,27 +183,56 @@ pub(super) struct Trampoline<M, T, R>(PhantomData<(M, T, R)>);
 impl<T: Portable, R: Portable, M: Mapped<T, R>> Trampoline<M, T, R> {
     pub(super) const ENTRY: &'static Entry = &Entry::new(type_name::<(M, T, R)>, Self::invoke);
 
+    /// A panic ends the item that it comes from and no other; that so many are run where panics are contained is because
+    /// entering such a place can cost more than an item.
     fn invoke(invocation: Invocation<'_>) {
         let Invocation { mut payload, first, items, host, .. } = invocation;
-        let received = M::receive(host, &mut payload);
-        for item in 0..items {
-            let bytes = take_item(&mut payload);
-            if item < first {
-                continue;
+        let received = M::receive(host, &mut payload).map_err(|error| error.to_string());
+        let (mut item, stage) = (0, Cell::new(Stage::Ours));
+        // Out here, so that a panic of its `Serialize` does not drop it on the way: a second panic would end the process.
+        let mut value: Option<R> = None;
+        while let Err(panic) = contain(|| {
+            while item < items {
+                let bytes = take_item(&mut payload);
+                item += 1;
+                if item <= first || host.skips() {
+                    continue;
+                }
+                host.begins();
+                stage.set(Stage::Decoding);
+                let ready = match (&received, bytes) {
+                    (Ok(received), Ok(Ok(bytes))) => wire::read::<T>(bytes).map(|item| (received, item)),
+                    (Err(why), _) => Err(CodecError::new(why.clone())),
+                    (_, Ok(Err(why))) => Err(CodecError::new(why)),
+                    (_, Err(error)) => Err(error),
+                };
+                stage.set(Stage::Running);
+                match ready {
+                    Ok((received, item)) => value = Some(M::call_received(received, item)),
+                    Err(error) => {
+                        stage.set(Stage::Ours);
+                        host.ended(ItemOutcome::Codec(error));
+                        continue;
+                    }
+                }
+                // The value goes before anybody hears of it: a `Drop` that ends the process is this item's, and not the
+                // next one's.
+                host.ended(ItemOutcome::Value(&mut |out| {
+                    stage.set(Stage::Encoding);
+                    let written =
+                        value.as_ref().map_or_else(|| Err(CodecError::new(WRITTEN)), |value| wire::write(value, out));
+                    stage.set(Stage::Ours);
+                    drop_contained(value.take());
+                    written
+                }));
             }
-            if host.skips() {
-                continue;
-            }
-            host.begins();
-            let ready = match (&received, bytes) {
-                (Ok(received), Ok(Ok(bytes))) => wire::decode::<T>(bytes).map(|item| (received, item)),
-                (Err(error), _) => Err(CodecError::new(error.to_string())),
-                (_, Err(error)) => Err(error),
-                (_, Ok(Err(text))) => Err(CodecError::new(text)),
-            };
-            match ready {
-                Ok((received, item)) => run_item(host, || M::call_received(received, item)),
-                Err(error) => host.ended(ItemOutcome::Codec(error)),
+        }) {
+            drop_contained(value.take());
+            match stage.replace(Stage::Ours) {
+                Stage::Ours => panic.resume(),
+                Stage::Decoding => host.ended(ItemOutcome::Codec(wire::decoding_panicked::<T>(&panic))),
+                Stage::Running => host.ended(ItemOutcome::Panicked(panic)),
+                Stage::Encoding => host.ended(ItemOutcome::Codec(wire::encoding_panicked::<R>(&panic))),
             }
         }
     }
@@ -210,7 +249,7 @@ impl<T: Portable, R: Portable, M: Mapped<T, R>> Trampoline<M, T, R> {
         let mut payload = Vec::new();
         mapped.send(code, &mut payload).map_err(codec)?;
         let count = items.len();
-        items.for_each(|item| append_item(&mut payload, item));
+        append_items(&mut payload, items);
         Ok(Parcel { entry: Self::ENTRY, payload, items: count })
     }
 }
@@ -241,14 +280,26 @@ impl<T: Portable, R: Portable, M: Mapped<T, R>> PortableWork for Chunk<M, T, R> 
             errors: VecDeque::new(),
             elapsed: encoded.elapsed,
         };
-        let mut place = 0;
-        encoded.for_each(|outcome| {
-            match outcome.and_then(ValueBytes::decode) {
-                Ok(value) => output.values.push(value),
-                Err(error) => output.errors.push_back((place, error)),
+        let mut outcomes = encoded.outcomes();
+        let ChunkOutput { values, errors, .. } = &mut output;
+        while let Err(panic) = contain(|| {
+            loop {
+                let read = match outcomes.next_plain() {
+                    Some(value) => value.read(),
+                    None => match outcomes.next() {
+                        Some(outcome) => outcome.and_then(ValueBytes::read),
+                        None => break,
+                    },
+                };
+                match read {
+                    Ok(value) => values.push(value),
+                    Err(error) => errors.push_back((values.len() + errors.len(), error)),
+                }
             }
-            place += 1;
-        });
+        }) {
+            let error = TaskError::Codec(wire::decoding_panicked::<R>(&panic).to_string().into());
+            errors.push_back((values.len() + errors.len(), error));
+        }
         Ok(output)
     }
 }

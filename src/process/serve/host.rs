@@ -3,7 +3,7 @@
 use crate::task::{self, Extras, Work};
 use crate::wire::{
     CodecError, Entry, Host, Invocation, ItemOutcome, Place, append_cancelled, append_codec, append_panic,
-    append_value, attachments, mark_beside,
+    append_value, attachments, sized::Guess,
 };
 use std::any::Any;
 use std::os::fd::OwnedFd;
@@ -68,7 +68,9 @@ impl Work for Run<'_> {
         let Run { received, courier } = self;
         let Received { entry, payload, items, first, state, name, cancelled } = received;
         let name = name.filter(|_| items == 1).map(|name| name.to_string());
-        let mut desk = Desk { courier, cancelled: &*cancelled, frame: Vec::new(), name };
+        // The result of a plain task may be large, and is not to be moved.
+        let guess = if items == 1 { Guess::long() } else { Guess::default() };
+        let mut desk = Desk { courier, cancelled: &*cancelled, frame: Vec::new(), guess, name };
         entry.invoke(Invocation { payload, first, items, state, host: &mut desk });
     }
 }
@@ -78,6 +80,7 @@ struct Desk<'a> {
     courier: &'a mut dyn Courier,
     cancelled: &'a dyn Fn() -> bool,
     frame: Vec<u8>,
+    guess: Guess,
     /// Of a task that is no chunk.
     name: Option<String>,
 }
@@ -122,13 +125,12 @@ impl Host for Desk<'_> {
 
 impl Desk<'_> {
     fn value(&mut self, write: &mut dyn FnMut(&mut Vec<u8>) -> Result<(), CodecError>) -> Result<(), CodecError> {
-        let (written, beside) = attachments::collect(|| append_value(&mut self.frame, write));
-        written?;
-        if !beside.is_empty() {
-            let serial = self.courier.attach(&beside).map_err(CodecError::new)?;
-            mark_beside(&mut self.frame, serial);
-        }
-        Ok(())
+        let Desk { courier, frame, guess, .. } = self;
+        append_value(frame, guess, |out| {
+            let (written, beside) = attachments::collect(|| write(out));
+            written?;
+            if beside.is_empty() { Ok(None) } else { courier.attach(&beside).map(Some).map_err(CodecError::new) }
+        })
     }
 }
 

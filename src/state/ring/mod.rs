@@ -40,7 +40,8 @@
 //! parent reads it only in RUNNING and DONE, so whoever sees RUNNING, even if the worker died right there, never reads
 //! the report of an earlier lap. The time goes with the reset, so RUNNING says since when, by a clock that both sides
 //! read. It writes bytes before the count that covers them, and the position before DONE, so
-//! DONE covers everything.
+//! DONE covers everything. Where the bytes of an item begin in the word in which those of the last one end, that word is
+//! stored again with the same bytes and more: so whichever of the two somebody finds there has all that it was told of.
 //!
 //! # When a slot is used again
 //! When the parent has settled the ticket (it has copied the results out, or has revoked it) *and* the position is
@@ -79,7 +80,7 @@ mod sleep;
 mod slot;
 mod turn;
 
-pub(crate) use arena::{Arena, words_for};
+pub(crate) use arena::{Arena, Tail, words_for};
 pub(crate) use head::{Head, HeadWords};
 pub(crate) use report::{Report, Reported, Spill};
 pub(crate) use sleep::{ParentSleep, WorkerSleep};

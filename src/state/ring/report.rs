@@ -1,9 +1,13 @@
 //! The report of a slot: what the worker says of the results of the task there.
 //!
-//! Results begin at a place in the arena of results that the worker has chosen. First comes, for each item that has
-//! ended, a word with its length and then its bytes; then the final result, whose length is in the report. An item that
-//! finds no room, and every later one of the task, is in a file of the worker's own, which it has sent under a serial
-//! number (the **spill**); a final result without room likewise, under a number of its own.
+//! Results begin at a place in the arena of results that the worker has chosen. First come the bytes of the items that
+//! have ended, one after the other with nothing between, so they have to tell by themselves where each ends; then, from
+//! the next word on, the final result, whose length is in the report. An item that finds no room, and every later one of
+//! the task, is in a file of the worker's own, which it has sent under a serial number (the **spill**); a final result
+//! without room likewise, under a number of its own.
+//!
+//! How many items have ended, of how many bytes all of them together are, and whether another one was begun, is one
+//! word. So at whatever step the worker dies, the three belong together.
 
 use super::head::{join, split};
 use crate::sync::{AtomicU64, Ordering};
@@ -23,11 +27,27 @@ pub(crate) struct Spill {
 }
 
 /// How far a task is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Reported {
     pub(crate) ended: u32,
+    /// How many bytes the ended items are that stand in the arena; at most [`MOST`](Self::MOST).
+    pub(crate) bytes: u32,
     /// One more item has been begun.
     pub(crate) under_way: bool,
+}
+
+impl Reported {
+    /// More bytes are not counted in one task; they go into its spill.
+    pub(crate) const MOST: u32 = u32::MAX >> 1;
+
+    fn to_word(self) -> u64 {
+        join(self.ended, self.bytes << 1 | u32::from(self.under_way))
+    }
+
+    fn of_word(word: u64) -> Self {
+        let (ended, rest) = split(word);
+        Reported { ended, bytes: rest >> 1, under_way: rest & 1 != 0 }
+    }
 }
 
 impl Report<'_> {
@@ -69,9 +89,8 @@ impl Report<'_> {
 
     /// By the worker: so many items have ended, their results are written, and the next one is under way or not.
     pub(crate) fn progress(&self, now: Reported) {
-        let word = u64::from(now.ended) << 1 | u64::from(now.under_way);
         // ORDERING: Release pairs with `reported`: who sees the count sees the results of those items.
-        self.progress_word().store(word, Ordering::Release);
+        self.progress_word().store(now.to_word(), Ordering::Release);
     }
 
     /// By the worker, before it counts the first item that is in the file.
@@ -99,12 +118,9 @@ impl Report<'_> {
         self.began_word().load(Ordering::Relaxed)
     }
 
-    /// `Err`: a count that is none.
-    pub(crate) fn reported(&self) -> Result<Reported, u64> {
+    pub(crate) fn reported(&self) -> Reported {
         // ORDERING: Acquire pairs with `progress`.
-        let word = self.progress_word().load(Ordering::Acquire);
-        let ended = u32::try_from(word >> 1).map_err(|_| word)?;
-        Ok(Reported { ended, under_way: word & 1 != 0 })
+        Reported::of_word(self.progress_word().load(Ordering::Acquire))
     }
 
     /// After [`reported`](Self::reported).

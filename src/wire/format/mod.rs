@@ -10,6 +10,7 @@
 
 mod reader;
 mod refused;
+mod room;
 mod writer;
 
 pub(super) use reader::Reader;
@@ -32,6 +33,7 @@ mod tests {
     use serde::ser::{self, SerializeMap as _, SerializeSeq as _};
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
     use std::collections::{BTreeMap, HashMap};
+    use std::ffi::CString;
     use std::fmt::Debug;
 
     fn written<T: Serialize>(value: &T) -> Vec<u8> {
@@ -134,6 +136,17 @@ mod tests {
             assert_eq!(written(&text).len(), length + if length < 255 { 1 } else { 9 });
             travels(text);
         }
+    }
+
+    /// What is long is copied in another way.
+    #[test]
+    fn long_texts_and_bytes_travel() {
+        let long = "Täßchen ".repeat(if cfg!(miri) { 1_000 } else { 500_000 });
+        let (text, bytes) = (long[1..].to_owned(), CString::new(&long[3..]).unwrap());
+        // Also behind others.
+        let value = (7_u8, text.clone(), bytes, text);
+        let there_and_back = decode::<(u8, String, CString, String)>(&written(&value)).unwrap();
+        assert!(there_and_back == value);
     }
 
     /// Who writes a sequence or a map does not always know how long it will be.

@@ -1,7 +1,7 @@
 //! Bytes to values. Nothing in them is believed: a length is compared with what is there before anything is made of it.
 
 use super::refused::{Refused, Why};
-use super::{LEVELS, SHORT};
+use super::{LEVELS, SHORT, room};
 use serde::de::{self, DeserializeSeed, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
@@ -130,7 +130,15 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
-        self.deserialize_str(visitor)
+        let text = self.text()?;
+        // Nothing in it is a text, of any length.
+        match room::of_large(text.len()).map(String::from_utf8) {
+            Some(Ok(mut copy)) => {
+                copy.push_str(text);
+                visitor.visit_string(copy)
+            }
+            Some(Err(_)) | None => visitor.visit_borrowed_str(text),
+        }
     }
 
     fn deserialize_bytes<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
@@ -138,7 +146,14 @@ impl<'de> de::Deserializer<'de> for &mut Reader<'de> {
     }
 
     fn deserialize_byte_buf<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
-        self.deserialize_bytes(visitor)
+        let bytes = self.bytes()?;
+        match room::of_large(bytes.len()) {
+            Some(mut copy) => {
+                copy.extend_from_slice(bytes);
+                visitor.visit_byte_buf(copy)
+            }
+            None => visitor.visit_borrowed_bytes(bytes),
+        }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {

@@ -1,7 +1,7 @@
 //! Values to bytes.
 
 use super::refused::{Refused, Why};
-use super::{LEVELS, SHORT};
+use super::{LEVELS, SHORT, room};
 use serde::{Serialize, ser};
 
 /// Writes to the end of a buffer, which may have something in it already.
@@ -152,6 +152,7 @@ impl<'w, 'o> ser::Serializer for &'w mut Writer<'o> {
     #[inline]
     fn serialize_bytes(self, bytes: &[u8]) -> Result<(), Refused> {
         self.length(bytes.len() as u64);
+        room::reserve(self.out, bytes.len());
         self.bytes(bytes)
     }
 

@@ -111,7 +111,7 @@ impl Worker {
             return Ok(());
         }
         let mut frames = Vec::new();
-        let Items { here, spilled, serial } = self.sender.take_items(ticket, u32::MAX, &mut frames)?;
+        let Items { here, spilled, serial } = self.sender.take_items(ticket, &mut frames)?;
         let (here, spilled) = (here as usize, spilled as usize);
         if here > 0 {
             self.sort_beside(parked, &frames);

@@ -3,7 +3,7 @@
 //! Memory that is new to the process comes a page of 4 KiB at a time, by a fault for each, which takes longer than to copy
 //! the bytes that go there. So where much is asked for, the system is told that larger pages will do.
 #![cfg_attr(
-    all(feature = "processes", target_os = "linux"),
+    all(feature = "processes", target_os = "linux", not(miri)),
     expect(unsafe_code, reason = "tells the system how memory of ours will be used")
 )]
 

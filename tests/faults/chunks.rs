@@ -114,6 +114,43 @@ fn what_all_items_share_blows_up() {
     assert_eq!(pool.submit(call!(double(4))).result(None).unwrap(), 8);
 }
 
+/// Cannot be encoded, and panics once more when it is dropped, whatever is going on then.
+#[derive(Deserialize)]
+struct Twice(u64);
+
+impl Twice {
+    fn is_bad(&self) -> bool {
+        self.0 % 8 == 3
+    }
+}
+
+impl Serialize for Twice {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        assert!(!self.is_bad(), "once");
+        self.0.serialize(serializer)
+    }
+}
+
+impl Drop for Twice {
+    fn drop(&mut self) {
+        assert!(!self.is_bad(), "twice");
+    }
+}
+
+/// A second panic while the first one is on its way ends the process.
+#[test]
+fn a_result_that_panics_again_when_it_is_dropped_costs_its_item() {
+    let _watchdog = watchdog();
+    let pool = pool(2);
+    let before = pool.submit(call!(std::process::id())).result(None).unwrap();
+    for chunk in [1, 8, 24] {
+        let outcomes = pool.map(Twice, 0..24).chunksize(chunk).map(|outcome| outcome.map(|value| value.0));
+        check(outcomes.collect(), 24, &[3, 11, 19], |error| error.is_codec() && error.to_string().contains("once"));
+    }
+    let alive: Vec<_> = pool.workers().iter().filter_map(|worker| worker.os_id).collect();
+    assert!(alive.contains(&u64::from(before)), "{before} is none of {alive:?}");
+}
+
 #[test]
 fn an_item_that_takes_too_long_costs_that_item() {
     let _watchdog = watchdog();

@@ -41,8 +41,8 @@ impl Drop for Payload {
 
 /// Runs foreign code and hands its panic back as a value.
 ///
-/// `AssertUnwindSafe` is right here because nothing that the closure may have left half done is looked at afterwards:
-/// callers own what they pass in.
+/// `AssertUnwindSafe` is right here because callers own what they pass in, and where they look at it afterwards they have
+/// left it whole before each call of foreign code.
 pub(crate) fn contain<R>(f: impl FnOnce() -> R) -> Result<R, Payload> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|payload| Payload(Some(payload)))
 }

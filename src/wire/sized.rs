@@ -16,7 +16,7 @@ pub(crate) struct Guess {
 }
 
 impl Guess {
-    /// What may be of any length, and is not to be moved.
+    /// For what may be of any length, and is not to be moved; also for the first of several.
     pub(crate) fn long() -> Self {
         Guess { long: true }
     }

@@ -151,6 +151,36 @@ fn a_result_that_panics_again_when_it_is_dropped_costs_its_item() {
     assert!(alive.contains(&u64::from(before)), "{before} is none of {alive:?}");
 }
 
+/// What it panics with ends the process when it is dropped.
+#[derive(Deserialize)]
+struct Armed(u64);
+
+impl Serialize for Armed {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        struct Bomb;
+        impl Drop for Bomb {
+            fn drop(&mut self) {
+                std::process::abort();
+            }
+        }
+        if self.0 % 8 == 3 {
+            std::panic::panic_any(Bomb);
+        }
+        self.0.serialize(serializer)
+    }
+}
+
+/// So it is that item's end, and not one between two items.
+#[test]
+fn the_death_by_what_an_item_panicked_with_is_that_items() {
+    let _watchdog = watchdog();
+    let pool = pool(2);
+    for chunk in [1, 8, 24] {
+        let outcomes = pool.map(Armed, 0..24).chunksize(chunk).map(|outcome| outcome.map(|value| value.0));
+        check(outcomes.collect(), 24, &[3, 11, 19], TaskError::is_worker_died);
+    }
+}
+
 #[test]
 fn an_item_that_takes_too_long_costs_that_item() {
     let _watchdog = watchdog();

@@ -10,7 +10,7 @@ use super::chunk::{ChunkOutput, run_chunk};
 use super::runner::{Pending, Runner};
 use crate::error::TaskError;
 use crate::executor::engine::{self, Engine};
-use crate::sync::{contain, drop_contained};
+use crate::sync::{Payload, contain, drop_contained};
 use crate::task::{self, Extras, Future, PortableWork, Work};
 use crate::wire::{
     self, CodeMap, CodecError, Encoded, Entry, Host, Invocation, ItemOutcome, Parcel, Portable, ValueBytes,
@@ -148,7 +148,7 @@ fn append_unencodable(out: &mut Vec<u8>, error: &CodecError) {
 
 /// Appends items, each for itself: what one cannot be encoded for costs no other one.
 fn append_items<'i, T: Portable>(out: &mut Vec<u8>, mut items: impl ExactSizeIterator<Item = &'i T>) {
-    let (mut guess, mut start) = (Guess::default(), out.len());
+    let (mut guess, mut start) = (Guess::long(), out.len());
     // To enter a place where panics end costs as much as to encode a number; so it is entered again after one only.
     while let Err(panic) = contain(|| {
         while let Some(item) = items.next() {
@@ -228,12 +228,17 @@ impl<T: Portable, R: Portable, M: Mapped<T, R>> Trampoline<M, T, R> {
             }
         }) {
             drop_contained(value.take());
-            match stage.replace(Stage::Ours) {
-                Stage::Ours => panic.resume(),
-                Stage::Decoding => host.ended(ItemOutcome::Codec(wire::decoding_panicked::<T>(&panic))),
-                Stage::Running => host.ended(ItemOutcome::Panicked(panic)),
-                Stage::Encoding => host.ended(ItemOutcome::Codec(wire::encoding_panicked::<R>(&panic))),
-            }
+            host.ended(Self::panicked(stage.replace(Stage::Ours), panic));
+        }
+    }
+
+    /// What an item that panicked came to. Its payload goes with that, or before anybody hears of it.
+    fn panicked(stage: Stage, panic: Payload) -> ItemOutcome<'static> {
+        match stage {
+            Stage::Ours => panic.resume(),
+            Stage::Decoding => ItemOutcome::Codec(wire::decoding_panicked::<T>(&panic)),
+            Stage::Running => ItemOutcome::Panicked(panic),
+            Stage::Encoding => ItemOutcome::Codec(wire::encoding_panicked::<R>(&panic)),
         }
     }
 

@@ -68,9 +68,7 @@ impl Work for Run<'_> {
         let Run { received, courier } = self;
         let Received { entry, payload, items, first, state, name, cancelled } = received;
         let name = name.filter(|_| items == 1).map(|name| name.to_string());
-        // The result of a plain task may be large, and is not to be moved.
-        let guess = if items == 1 { Guess::long() } else { Guess::default() };
-        let mut desk = Desk { courier, cancelled: &*cancelled, frame: Vec::new(), guess, name };
+        let mut desk = Desk { courier, cancelled: &*cancelled, frame: Vec::new(), guess: Guess::long(), name };
         entry.invoke(Invocation { payload, first, items, state, host: &mut desk });
     }
 }

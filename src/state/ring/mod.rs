@@ -17,7 +17,7 @@
 //! | word | written by | says |
 //! |---|---|---|
 //! | slot ([`SlotWord`]) | both | lap and state of the task; see there |
-//! | report ([`Report`]), one a slot | worker | when it was begun, where its results begin, how many items have ended, whether one is under way, where results are that found no room, and the final one |
+//! | report ([`Report`]), one a slot | worker | when it was begun, where its results begin, how many items have ended, how many bytes their results are, whether one is under way, where results are that found no room, and the final one |
 //! | position | worker | how many tickets it is past: it touches none of their words again, but for the one transition to DONE that may still be to come |
 //! | head ([`HeadWords`]), one a slot | parent | what the task is, and where its bytes are |
 //! | cancel, one a slot | parent | the lap that was asked to stop, and one; so it needs no reset |

@@ -201,6 +201,7 @@ fn watch_beside_sleeper(watched: usize) {
     let watch = sender.watch(true);
     let runs = Runs::new();
     let tickets = [0, 1].map(|entry| publish(&mut sender, entry));
+    let found = sender.worker();
     sender.close();
     let sender = Arc::new(Mutex::new(sender));
     let worker = worker(receiver, &runs);
@@ -208,7 +209,7 @@ fn watch_beside_sleeper(watched: usize) {
     let waiter = {
         let (sender, taken, heap) = (Arc::clone(&sender), Arc::clone(&taken), Arc::clone(&heap));
         thread::spawn(move || {
-            if watch.spin_on(tickets[watched]) == Watched::Done {
+            if watch.spin_on(tickets[watched], found) == Watched::Done {
                 let mut sender = sender.lock();
                 let result = sender.take_result(tickets[watched]).unwrap();
                 taken.fetch_add(usize::from(result.is_some()), Ordering::Relaxed);

@@ -65,7 +65,7 @@ impl Parent {
                 Some(TaskBytes::Sent { .. }) => return Err(io::Error::other("a result that was not sent")),
                 None => {}
             }
-            if self.watch.spin_on(ticket) == Watched::Done {
+            if self.watch.spin_on(ticket, self.sender.worker()) == Watched::Done {
                 continue;
             }
             if self.sender.may_sleep(false).map_err(io::Error::other)? {

@@ -3,7 +3,7 @@
 //! The medium is a trait, because loom can watch ordinary memory only: the models run both sides' code over that.
 
 use super::layout::{Layout, Ticket};
-use crate::state::ring::{Arena, Count, HeadWords, ParentSleep, Report, SlotWord, WorkerSleep};
+use crate::state::ring::{Arena, Count, Found, HeadWords, ParentSleep, Report, SlotWord, WorkerSleep};
 use crate::sync::{AtomicU32, AtomicU64};
 
 /// Two pieces of shared memory, and how each side sleeps and is woken.
@@ -89,17 +89,21 @@ impl<M: Medium> Ring<M> {
     }
 
     /// By the worker, after it has published its position and, if a task has ended, DONE.
-    pub(super) fn ring_parent(&self, position: u64) {
-        if self.parent_sleep().ring(position) {
+    pub(super) fn ring_parent(&self, position: u64) -> Found {
+        let rung = self.parent_sleep().ring(position);
+        if rung {
             self.medium.wake_parent();
         }
+        Found::when(rung)
     }
 
     /// By the parent, after it has published something.
-    pub(super) fn ring_worker(&self) {
-        if self.worker_sleep().ring() {
+    pub(super) fn ring_worker(&self) -> Found {
+        let rung = self.worker_sleep().ring();
+        if rung {
             self.medium.wake_worker();
         }
+        Found::when(rung)
     }
 
     pub(super) fn cancel_requested(&self, ticket: Ticket) -> bool {

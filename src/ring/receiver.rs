@@ -4,7 +4,7 @@
 //! writes a word, and every step leaves what came before it true.
 
 use super::{Damage, Medium, Ring, Ticket};
-use crate::state::ring::{Head, Look, Report, Reported, Spill, Spin, Tail, words_for};
+use crate::state::ring::{Found, Head, Look, Report, Reported, Spill, Spins, Tail, words_for};
 use crate::sync::spin_for;
 use std::sync::Arc;
 
@@ -18,7 +18,9 @@ pub(crate) struct Receiver<M> {
     /// Where the next result goes, and up to where results were given back, as last read.
     written: u64,
     freed: u64,
-    spin: Option<Spin>,
+    spins: Option<Spins>,
+    /// How the parent was, when the last task had ended.
+    parent: Found,
 }
 
 /// What comes next.
@@ -55,8 +57,16 @@ pub(crate) struct CancelRequest<M> {
 impl<M: Medium> Receiver<M> {
     /// `spin`: whether there is another processor for the parent.
     pub(crate) fn new(ring: Ring<M>, spin: bool) -> Self {
-        let spin = spin.then(Spin::new);
-        Receiver { ring: Arc::new(ring), position: 0, passed: false, written: 0, freed: 0, spin }
+        let spins = spin.then(Spins::new);
+        Receiver {
+            ring: Arc::new(ring),
+            position: 0,
+            passed: false,
+            written: 0,
+            freed: 0,
+            spins,
+            parent: Found::Asleep,
+        }
     }
 
     /// Waits for the next task, begins it, and puts its bytes in the place of what is in `bytes`.
@@ -108,7 +118,7 @@ impl<M: Medium> Receiver<M> {
     /// The parent may be waiting for the room.
     fn tell_passed(&mut self) {
         if std::mem::take(&mut self.passed) {
-            self.ring.ring_parent(self.position);
+            self.parent = self.ring.ring_parent(self.position);
         }
     }
 
@@ -131,15 +141,15 @@ impl<M: Medium> Receiver<M> {
     }
 
     fn spin(&mut self) -> bool {
-        let Some(mut spin) = self.spin else {
+        let Some(mut spins) = self.spins else {
             return false;
         };
-        let limit = spin.begin();
+        let limit = spins.begin(self.parent);
         let found = limit.is_some_and(|limit| spin_for(limit, || self.has_news()));
         if limit.is_some() {
-            spin.learn(found);
+            spins.learn(self.parent, found);
         }
-        self.spin = Some(spin);
+        self.spins = Some(spins);
         found
     }
 
@@ -238,11 +248,11 @@ impl<M: Medium> Running<'_, M> {
 
     fn end(self, serial: u32, length: u64) {
         self.report().finish(serial, length);
-        let Receiver { ring, position, .. } = self.receiver;
+        let Receiver { ring, position, parent, .. } = self.receiver;
         *position += 1;
         ring.position().set(*position);
         ring.word(self.ticket).end();
-        ring.ring_parent(*position);
+        *parent = ring.ring_parent(*position);
     }
 }
 

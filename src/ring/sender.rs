@@ -7,7 +7,7 @@
 use super::Progress;
 use super::results::{Cursor, Results};
 use super::{Damage, Items, Layout, Medium, Ring, TaskBytes, Ticket, Watch};
-use crate::state::ring::{Head, SlotState, words_for};
+use crate::state::ring::{Found, Head, SlotState, words_for};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub(crate) struct Sender<M> {
     bytes_freed: u64,
     /// Up to where results are given back to the worker.
     results_freed: u64,
+    /// How the worker was when it was handed the first of the tasks that it has.
+    worker: Found,
     /// One a slot.
     known: Box<[Known]>,
 }
@@ -82,6 +84,7 @@ impl<M: Medium> Sender<M> {
             bytes: 0,
             bytes_freed: 0,
             results_freed: 0,
+            worker: Found::Asleep,
             known: vec![vacant; layout.slots()].into_boxed_slice(),
         }
     }
@@ -89,6 +92,11 @@ impl<M: Medium> Sender<M> {
     /// What a thread that waits for a result spins with. `spin`: whether there is another processor for the worker.
     pub(crate) fn watch(&self, spin: bool) -> Watch<M> {
         Watch::new(Arc::clone(&self.ring), spin)
+    }
+
+    /// How the worker was when it was handed the first of the tasks that it has, for [`Watch::spin_on`].
+    pub(crate) fn worker(&self) -> Found {
+        self.worker
     }
 
     // ---------------------------------------------------------------------------- handing out
@@ -134,9 +142,14 @@ impl<M: Medium> Sender<M> {
             bytes: self.bytes,
             results: Cursor::default(),
         };
+        let is_first = self.unsettled == self.next;
         self.next += 1;
         self.ring.word(ticket).publish();
-        self.ring.ring_worker();
+        let worker = self.ring.ring_worker();
+        // One that was woken just now is not found asleep again, and still has to come.
+        if is_first || worker == Found::Asleep {
+            self.worker = worker;
+        }
         Ok(ticket)
     }
 

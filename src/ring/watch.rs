@@ -5,7 +5,7 @@
 //! the [`Sender`](super::Sender) to take.
 
 use super::{Medium, Ring, Ticket};
-use crate::state::ring::{SlotState, Turn};
+use crate::state::ring::{Found, SlotState, Turn};
 use crate::sync::spin_for;
 use std::sync::Arc;
 
@@ -36,23 +36,23 @@ impl<M: Medium> Watch<M> {
         Watch { ring, turn: spin.then(|| Arc::new(Turn::new())) }
     }
 
-    /// Watches a task that is handed out, if that promises to be worth it.
-    pub(crate) fn spin_on(&self, ticket: Ticket) -> Watched {
+    /// Watches a task that is handed out, if that promises to be worth it. `worker`: how it was found then.
+    pub(crate) fn spin_on(&self, ticket: Ticket, worker: Found) -> Watched {
         let Some(turn) = &self.turn else {
             return Watched::NotYet;
         };
-        let Some(mut spin) = turn.take() else {
+        let Some(mut spins) = turn.take() else {
             return Watched::NotYet;
         };
-        let watched = match spin.begin() {
+        let watched = match spins.begin(worker) {
             Some(limit) => {
                 let watched = self.watch(ticket, limit);
-                spin.learn(watched == Watched::Done);
+                spins.learn(worker, watched == Watched::Done);
                 watched
             }
             None => Watched::NotYet,
         };
-        turn.give_back(spin);
+        turn.give_back(spins);
         watched
     }
 

@@ -111,7 +111,9 @@ fn no_ring_is_lost_in_many_round_trips() {
                 published += 1;
             }
             let (number, ticket) = out[0];
-            if watch.spin_on(ticket) == Watched::NotYet && parent.sender.state(ticket) != Ok(State::Done) {
+            if watch.spin_on(ticket, parent.sender.worker()) == Watched::NotYet
+                && parent.sender.state(ticket) != Ok(State::Done)
+            {
                 parent.sleep(false);
             }
             if let Some(result) = parent.sender.take_result(ticket).unwrap() {
@@ -311,7 +313,7 @@ fn exercise(sender: &mut Sender<impl Medium>, random: &mut Random, out: &mut Vec
         7 => sender.remains().is_err(),
         _ => {
             sender.request_cancel(ticket);
-            let watched = sender.watch(true).spin_on(ticket);
+            let watched = sender.watch(true).spin_on(ticket, sender.worker());
             let asleep = sender.may_sleep(watched == Watched::Done);
             sender.awake();
             asleep.is_err()

@@ -3,59 +3,99 @@
 use super::super::{Watched, spinning_may_pay};
 use super::turns::task;
 use super::*;
-use crate::state::ring::{Spin, Turn};
+use crate::state::ring::{Found, Spins, Turn};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::time::Duration;
 
-const LONGEST: Option<Duration> = Some(Duration::from_micros(20));
+const FOUND: [(Found, Duration); 2] =
+    [(Found::Awake, Duration::from_micros(20)), (Found::Asleep, Duration::from_micros(100))];
 
 #[test]
-fn a_spin_is_never_longer_than_20_microseconds_and_failures_end_it() {
-    let mut spin = Spin::new();
-    for _ in 0..100 {
-        assert_eq!(spin.begin(), LONGEST);
-        spin.learn(true);
+fn a_spin_is_never_longer_than_it_takes_to_wake_somebody_and_failures_end_it() {
+    for (found, longest) in FOUND {
+        let mut spins = Spins::new();
+        for _ in 0..100 {
+            assert_eq!(spins.begin(found), Some(longest));
+            spins.learn(found, true);
+        }
+        let mut last = spins.begin(found);
+        let mut failures = 0;
+        while last.is_some() {
+            spins.learn(found, false);
+            let next = spins.begin(found);
+            assert!(next < last, "{next:?} after {last:?}");
+            last = next;
+            failures += 1;
+        }
+        assert!(failures <= 4, "{failures} failures in a row before it gave up");
     }
-    let mut last = spin.begin();
-    let mut failures = 0;
-    while last.is_some() {
-        spin.learn(false);
-        let next = spin.begin();
-        assert!(next < last, "{next:?} after {last:?}");
-        last = next;
-        failures += 1;
-    }
-    assert!(failures <= 4, "{failures} failures in a row before it gave up");
 }
 
 #[test]
 fn one_wait_of_64_tries_again_and_a_success_brings_it_back() {
-    let mut spin = Spin::new();
-    while spin.begin().is_some() {
-        spin.learn(false);
+    for (found, longest) in FOUND {
+        let mut spins = Spins::new();
+        while spins.begin(found).is_some() {
+            spins.learn(found, false);
+        }
+        for round in 0..5 {
+            let waits = (1..1_000).find(|_| spins.begin(found) == Some(longest)).expect("a probe");
+            // The first round began with the wait that found it was over.
+            assert_eq!(waits, if round == 0 { 63 } else { 64 });
+            spins.learn(found, false);
+        }
+        (1..1_000).find(|_| spins.begin(found).is_some()).expect("a probe");
+        spins.learn(found, true);
+        assert!(spins.begin(found).is_some());
+        spins.learn(found, true);
+        spins.learn(found, true);
+        assert_eq!(spins.begin(found), Some(longest));
     }
-    for round in 0..5 {
-        let waits = (1..1_000).find(|_| spin.begin() == LONGEST).expect("a probe");
-        // The first round began with the wait that found it was over.
-        assert_eq!(waits, if round == 0 { 63 } else { 64 });
-        spin.learn(false);
+}
+
+#[test]
+fn what_comes_of_waking_the_other_side_says_nothing_of_one_that_is_awake() {
+    for (one, other) in [(0, 1), (1, 0)] {
+        let ((failing, _), (found, longest)) = (FOUND[one], FOUND[other]);
+        let mut spins = Spins::new();
+        while spins.begin(failing).is_some() {
+            spins.learn(failing, false);
+        }
+        assert_eq!(spins.begin(found), Some(longest));
     }
-    (1..1_000).find(|_| spin.begin().is_some()).expect("a probe");
-    spin.learn(true);
-    assert!(spin.begin().is_some());
-    spin.learn(true);
-    spin.learn(true);
-    assert_eq!(spin.begin(), LONGEST);
+}
+
+#[test]
+fn a_worker_counts_as_asleep_until_it_has_done_what_it_was_woken_for() {
+    let (mut sender, mut receiver, heap) = pair(layout(4, 64, 64));
+    let worker = Ring::new(Arc::clone(&heap), layout(4, 64, 64));
+    worker.worker_sleep().lie_down();
+    let mut bytes = Vec::new();
+    for entry in 0..2 {
+        sender.publish(plain(entry), &[]).unwrap();
+        assert_eq!(sender.worker(), Found::Asleep);
+    }
+    for _ in 0..2 {
+        assert!(task!(receiver, &mut bytes).finish(&[]).is_ok());
+        let done = sender.next_done().unwrap().expect("it has ended");
+        sender.take_result(done).unwrap();
+    }
+    sender.publish(plain(2), &[]).unwrap();
+    assert_eq!(sender.worker(), Found::Awake);
 }
 
 #[test]
 fn one_thread_spins_at_a_time_and_leaves_what_it_has_learned() {
     let turn = Turn::new();
-    let mut spin = turn.take().expect("nobody has it");
+    let mut spins = turn.take().expect("nobody has it");
     assert_eq!(turn.take(), None);
-    spin.learn(false);
-    turn.give_back(spin);
-    assert_eq!(turn.take(), Some(spin));
+    spins.learn(Found::Awake, false);
+    for _ in 0..3 {
+        spins.learn(Found::Asleep, false);
+    }
+    let _ = spins.begin(Found::Asleep);
+    turn.give_back(spins);
+    assert_eq!(turn.take(), Some(spins));
 }
 
 #[test]
@@ -71,8 +111,8 @@ fn with_one_processor_nobody_spins() {
     let (mut sender, mut receiver, _heap) = pair(layout(2, 64, 64));
     let ticket = sender.publish(plain(0), &[]).unwrap();
     assert!(task!(receiver, &mut Vec::new()).finish(&[]).is_ok());
-    assert_eq!(sender.watch(false).spin_on(ticket), Watched::NotYet, "it would have seen it");
-    assert_eq!(sender.watch(true).spin_on(ticket), Watched::Done);
+    assert_eq!(sender.watch(false).spin_on(ticket, Found::Awake), Watched::NotYet, "it would have seen it");
+    assert_eq!(sender.watch(true).spin_on(ticket, Found::Awake), Watched::Done);
 }
 
 /// Three tasks, of which the second is watched while the parent's thread sleeps.
@@ -83,7 +123,7 @@ fn who_watches_leaves_the_others_to_the_sleeper() {
     let tickets = [0, 1, 2].map(|entry| sender.publish(plain(entry), &[]).unwrap());
     let mut bytes = Vec::new();
     assert_eq!(sender.may_sleep(false), Ok(true));
-    assert_eq!(watch.spin_on(tickets[0]), Watched::NotYet);
+    assert_eq!(watch.spin_on(tickets[0], Found::Awake), Watched::NotYet);
     assert_eq!(heap.rings(), 0, "nothing has ended");
     // The word was handed back: the first end rings.
     assert!(task!(receiver, &mut bytes).finish(&[]).is_ok());
@@ -96,7 +136,7 @@ fn who_watches_leaves_the_others_to_the_sleeper() {
     thread::scope(|scope| {
         let watching = scope.spawn(|| {
             loop {
-                if watch.spin_on(tickets[1]) == Watched::Done {
+                if watch.spin_on(tickets[1], Found::Awake) == Watched::Done {
                     break;
                 }
             }

@@ -112,7 +112,7 @@ impl Remote for ProcessPool {
     fn watch(&self, task: &Header) {
         let sequence = ticket(task);
         let watched = self.roster.lock().workers().find_map(|worker| worker.watch(sequence));
-        if watched.is_some_and(|(watch, ticket)| watch.spin_on(ticket) == Watched::Done) {
+        if watched.is_some_and(|(watch, ticket, worker)| watch.spin_on(ticket, worker) == Watched::Done) {
             self.collect(sequence);
         }
     }

@@ -10,7 +10,7 @@ use crate::process::post::{self, Pigeonholes};
 use crate::process::sys::socket;
 use crate::process::words::flags;
 use crate::ring::{Damage, Mapped, NoRoom, Sender, State, Ticket, Watch, spinning_may_pay};
-use crate::state::ring::Head;
+use crate::state::ring::{Found, Head};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -188,10 +188,10 @@ impl Worker {
     }
 
     /// What somebody who waits for this task watches, if it may end before long.
-    pub(in crate::process) fn watch(&self, sequence: u64) -> Option<(Watch<Mapped>, Ticket)> {
+    pub(in crate::process) fn watch(&self, sequence: u64) -> Option<(Watch<Mapped>, Ticket, Found)> {
         let at = self.handed.iter().position(|handed| handed.parked.sequence == sequence)?;
         let ahead = self.pace.unwrap_or_default().saturating_mul(at as u32);
-        (ahead < WATCHED).then(|| (self.watch.clone(), self.handed[at].ticket))
+        (ahead < WATCHED).then(|| (self.watch.clone(), self.handed[at].ticket, self.sender.worker()))
     }
 
     /// Whether it has had as many tasks as it may.

@@ -85,7 +85,7 @@ pub(crate) use head::{Head, HeadWords};
 pub(crate) use report::{Report, Reported, Spill};
 pub(crate) use sleep::{ParentSleep, WorkerSleep};
 pub(crate) use slot::{Look, SlotState, SlotWord};
-pub(crate) use turn::{Spin, Turn};
+pub(crate) use turn::{Found, Spins, Turn};
 
 use crate::sync::{AtomicU64, Ordering, fence};
 

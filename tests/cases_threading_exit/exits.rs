@@ -2,7 +2,9 @@
 
 use crate::child::say;
 use crate::system::at_exit;
-use crate::threads::{MAIN_IS_DONE, main_done, start, start_joining, until_main_ends, until_the_end, work, worker};
+use crate::threads::{
+    MAIN_IS_DONE, exits_after, main_done, start, start_joining, until_main_ends, until_the_end, work, worker,
+};
 use concurrent_futures::threading::{Event, Thread, current, enumerate, main_thread};
 use concurrent_futures::{TaskError, ThreadPoolExecutor};
 use std::process::exit;
@@ -79,21 +81,8 @@ pub(crate) fn main_joins_the_thread_that_exits() {
 pub(crate) fn main_returns_while_a_thread_exits() {
     static EXITING: Event = Event::new();
     // It can be joined when it exits, and that is how `main` knows.
-    let exiting = start(
-        || {
-            EXITING.wait(None);
-            exit(3);
-        },
-        false,
-    );
-    start(
-        || {
-            MAIN_IS_DONE.wait(None);
-            work();
-            say("thread done");
-        },
-        false,
-    );
+    let exiting = exits_after(&EXITING);
+    worker();
     EXITING.set();
     exiting.thread().join(None).unwrap();
     say("main returns");
@@ -216,13 +205,7 @@ pub(crate) fn others_exit_and_are_joined() {
 /// `main` returns, and is kept on its way to the end because somebody else is on that way already.
 pub(crate) fn main_is_joined_while_a_thread_exits() {
     static EXITING: Event = Event::new();
-    let exiting = start(
-        || {
-            EXITING.wait(None);
-            exit(3);
-        },
-        false,
-    );
+    let exiting = exits_after(&EXITING);
     start(
         || {
             until_main_ends();

@@ -2,6 +2,7 @@
 
 use crate::child::say;
 use concurrent_futures::threading::{Event, Thread, ThreadHandle, current, main_thread};
+use std::process::exit;
 use std::thread;
 use std::time::Duration;
 
@@ -59,6 +60,15 @@ pub(crate) fn starter() {
         },
         false,
     );
+}
+
+/// A thread that exits when it is told to. It can be joined when it does.
+pub(crate) fn exits_after(told: &'static Event) -> ThreadHandle<()> {
+    let exits = move || -> () {
+        told.wait(None);
+        exit(3);
+    };
+    Thread::new(exits).start().unwrap()
 }
 
 /// Lies down until the process is over.

@@ -47,8 +47,8 @@
 //! When the parent has settled the ticket (it has copied the results out, or has revoked it) *and* the position is
 //! beyond it. For a revoked one only the position says that the worker has passed: before that it may be about to look
 //! at the slot, and would run the new task out of turn and find the slots between already empty. A task's bytes are
-//! given back with its slot; results as soon as they are copied out, those of a chunk item by item. Both go oldest
-//! first.
+//! given back with its slot; results as soon as they are copied out, those of a chunk as far as they are there, but for
+//! the word in which the next one begins. Both go oldest first.
 //!
 //! Nobody waits for room. A parent without room keeps the task; a worker without room sends its result by other means
 //! and says so in the report.

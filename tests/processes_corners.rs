@@ -290,6 +290,65 @@ fn a_worker_that_has_written_over_the_ring_is_ended() {
     assert_eq!(pool.submit(call!(double(5))).result(LONG).unwrap(), 10);
 }
 
+/// What items of a chunk return, so that they can be found again: read as results, each two bytes of it are one.
+const RESULT: &str = "\u{1}\0\u{1}\0\u{1}\0\u{1}\0\u{1}\0\u{1}\0\u{1}\0\u{1}\0\u{1}\0\u{1}\0";
+
+/// An item of a chunk; the last one changes the length that stands before the result of the second one.
+fn forge((n, length): (u32, u8)) -> String {
+    if n == 3 {
+        let frame = [&[RESULT.len() as u8 + 2, 0, RESULT.len() as u8], RESULT.as_bytes()].concat();
+        assert!(kit::write_over_first(&frame, length), "the second result is not where it should be");
+    }
+    RESULT.to_owned()
+}
+
+/// An item of a chunk whose results are too large for the ring; the last one cuts the file that they are in.
+fn cut(n: u32) -> Vec<u8> {
+    let mut files = 0;
+    for entry in std::fs::read_dir("/proc/self/fd").unwrap().filter(|_| n == 19) {
+        let path = entry.unwrap().path();
+        let name = std::fs::read_link(&path).unwrap_or_default();
+        if name.to_string_lossy().contains("memfd:concurrent-futures") {
+            // The ring's do not let themselves be cut.
+            let file = std::fs::File::options().write(true).open(path);
+            files += u32::from(file.is_ok_and(|file| file.set_len(100).is_ok()));
+        }
+    }
+    assert!(n != 19 || files == 1, "{files} files");
+    vec![7; 100_000]
+}
+
+fn is_ended_for<T>(results: Vec<Result<T, TaskError>>, what: &str) {
+    for result in results {
+        let Err(error) = result else { panic!("what cannot be believed was taken for a result") };
+        let TaskError::WorkerDied(report) = &error else { panic!("{error}") };
+        assert_eq!((report.may_have_run, report.signal), (None, Some(SIGKILL)), "{report:?}");
+        assert!(report.stderr_tail.contains(what), "{report:?}");
+    }
+}
+
+/// Else the second result would end with the third, which would then be the fourth's; or there would be many more.
+#[test]
+fn a_worker_that_has_written_over_the_length_of_a_result_is_ended() {
+    let _watchdog = support::watchdog();
+    let pool = pool(1);
+    let frame = RESULT.len() as u8 + 2;
+    for (length, what) in [(2 * frame + 1, "the number of results"), (4, "what follows the results"), (0, "the number")]
+    {
+        let results: Vec<_> = pool.map(forge, (0..4).map(move |n| (n, length))).chunksize(4).collect();
+        is_ended_for(results, what);
+        assert_eq!(pool.submit(call!(double(5))).result(LONG).unwrap(), 10);
+    }
+}
+
+#[test]
+fn a_worker_that_has_cut_the_file_with_its_results_is_ended() {
+    let _watchdog = support::watchdog();
+    let pool = pool(1);
+    is_ended_for(pool.map(cut, 0..20).chunksize(20).collect(), "the number of results in a file");
+    assert_eq!(pool.submit(call!(double(5))).result(LONG).unwrap(), 10);
+}
+
 /// One message takes 253 descriptors, and one of them may be for the bytes.
 #[test]
 fn more_shared_memory_than_one_message_takes_goes_there_and_back() {

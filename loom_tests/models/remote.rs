@@ -116,6 +116,8 @@ impl Remote for Queue {
         false
     }
 
+    fn expect(&self, _: &Header) {}
+
     fn watch(&self, _: &Header) {}
 
     fn lost(&self) -> Option<TaskError> {

@@ -4,9 +4,9 @@
 
 use super::{bounded, exhaustively};
 use crate::ring::{
-    Heap, Layout, Medium, Next, Receiver, Ring, Running, Sender, Sizes, State, TaskBytes, Ticket, Watched,
+    Heap, Layout, Medium, Next, Receiver, Ring, Running, Sender, Sizes, State, TaskBytes, Ticket, Watch, Watched,
 };
-use crate::state::ring::Head;
+use crate::state::ring::{Found, Head};
 use crate::sync::Mutex;
 use loom::thread;
 use std::sync::Arc;
@@ -79,7 +79,7 @@ fn wait(sender: &mut Parent, heap: &Heap, ticket: Ticket) -> TaskBytes {
         if let Some(result) = sender.take_result(ticket).unwrap() {
             return result;
         }
-        if sender.may_sleep(false).unwrap() {
+        if sender.may_sleep(false, None).unwrap() {
             heap.parent_sleeps();
             sender.awake();
         }
@@ -153,7 +153,7 @@ fn one_slot_in_every_lap() {
         let worker = worker(receiver, &runs);
         for lap in 0..3 {
             while sender.room_for(8).is_err() {
-                if sender.may_sleep(true).unwrap() {
+                if sender.may_sleep(true, None).unwrap() {
                     heap.parent_sleeps();
                     sender.awake();
                 }
@@ -185,7 +185,7 @@ fn room_after_revoked_tasks() {
             }
         }
         while sender.room_for(8).is_err() {
-            if sender.may_sleep(true).unwrap() {
+            if sender.may_sleep(true, None).unwrap() {
                 heap.parent_sleeps();
                 sender.awake();
             }
@@ -229,7 +229,7 @@ fn watch_beside_sleeper(watched: usize) {
         if tickets.iter().all(|ticket| sender.state(*ticket) == Ok(State::Settled)) {
             break;
         }
-        let sleeps = sender.may_sleep(false).unwrap();
+        let sleeps = sender.may_sleep(false, None).unwrap();
         drop(sender);
         if sleeps {
             heap.parent_sleeps();
@@ -251,4 +251,167 @@ fn watch_the_first_beside_a_sleeper() {
 #[test]
 fn watch_the_second_beside_a_sleeper() {
     bounded(2, || watch_beside_sleeper(1));
+}
+
+/// What a lock guards of a pool with one worker and two tasks: the ring, and which of these somebody waits for.
+struct Desk {
+    sender: Parent,
+    tickets: [Ticket; 2],
+    awaited: [bool; 2],
+    taken: usize,
+}
+
+impl Desk {
+    fn open(sender: Parent, tickets: [Ticket; 2]) -> Arc<Mutex<Desk>> {
+        Arc::new(Mutex::new(Desk { sender, tickets, awaited: [false; 2], taken: 0 }))
+    }
+
+    /// Takes what has ended. `true`: all has.
+    fn collect(&mut self) -> bool {
+        while let Some(ticket) = self.sender.next_done().unwrap() {
+            assert!(self.sender.take_result(ticket).unwrap().is_some());
+            self.taken += 1;
+        }
+        self.taken == 2
+    }
+
+    /// Up to where results are left where they are: to the first that somebody waits for.
+    fn first_awaited(&self) -> Ticket {
+        let awaited = (self.taken..2).find(|at| self.awaited[*at]);
+        awaited.map_or_else(|| self.sender.later(0), |at| self.tickets[at])
+    }
+
+    /// After something has come to be awaited, or somebody has watched.
+    fn wake_in_time(&mut self) {
+        let awaited = (self.taken..2).find(|at| self.awaited[*at]);
+        if let Some(at) = awaited {
+            self.sender.expect(self.tickets[at]);
+        }
+    }
+
+    /// Somebody waits from now on.
+    fn expect(&mut self, at: usize) {
+        self.awaited[at] = true;
+        self.wake_in_time();
+    }
+}
+
+/// The thread that polls, until all is taken; `awaited`: the first result that it does not leave where it is, in this
+/// turn.
+fn poll(desk: &Mutex<Desk>, heap: &Heap, mut awaited: impl FnMut(&Desk) -> Option<Ticket>) {
+    loop {
+        let mut desk = desk.lock();
+        if desk.collect() {
+            return;
+        }
+        let awaited = awaited(&desk);
+        let sleeps = desk.sender.may_sleep(false, awaited).unwrap();
+        drop(desk);
+        if sleeps {
+            heap.parent_sleeps();
+        }
+    }
+}
+
+/// Two tasks that are handed out, and nobody at work.
+struct Scene {
+    desk: Arc<Mutex<Desk>>,
+    heap: Arc<Heap>,
+    receiver: Receiver<Arc<Heap>>,
+    watch: Watch<Arc<Heap>>,
+    tickets: [Ticket; 2],
+    found: Found,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let (mut sender, receiver, heap) = ring(2);
+        let watch = sender.watch(true);
+        let tickets = [0, 1].map(|entry| publish(&mut sender, entry));
+        let found = sender.worker();
+        sender.close();
+        Scene { desk: Desk::open(sender, tickets), heap, receiver, watch, tickets, found }
+    }
+
+    /// Somebody watches the first task, and this is what comes after that, while the worker, after `first`, is at work
+    /// and the other thread polls: where results are left is for `awaited` to say.
+    fn play(
+        self,
+        first: impl FnOnce(&Mutex<Desk>, &Arc<Heap>) + Send + 'static,
+        watched: impl FnOnce(Watched, &mut Desk) + Send + 'static,
+        awaited: impl FnMut(&Desk) -> Option<Ticket>,
+    ) {
+        let Scene { desk, heap, mut receiver, watch, tickets, found } = self;
+        let watcher = {
+            let (desk, heap) = (Arc::clone(&desk), Arc::clone(&heap));
+            thread::spawn(move || {
+                let seen = watch.spin_on(tickets[0], found);
+                let mut desk = desk.lock();
+                if seen == Watched::Done && desk.collect() {
+                    // Only so that the sleeper ends: where there is nothing left, it may sleep for ever.
+                    heap.wake_parent();
+                }
+                watched(seen, &mut desk);
+            })
+        };
+        let worker = {
+            let (desk, heap) = (Arc::clone(&desk), Arc::clone(&heap));
+            thread::spawn(move || {
+                first(&desk, &heap);
+                serve(&mut receiver, |running, bytes| Runs::new().run(running, bytes));
+            })
+        };
+        poll(&desk, &heap, awaited);
+        watcher.join().unwrap();
+        worker.join().unwrap();
+    }
+}
+
+/// Would show: a result that somebody waits for, and that is left where it is for good (one who begins to wait and does
+/// not change up to where the sleeper has accounted, or does not look after that).
+#[test]
+fn a_patient_sleeper_is_woken_for_what_is_awaited() {
+    bounded(3, || {
+        let Scene { desk, heap, receiver, .. } = Scene::new();
+        let worker = worker(receiver, &Runs::new());
+        let waiter = {
+            let desk = Arc::clone(&desk);
+            thread::spawn(move || desk.lock().expect(1))
+        };
+        poll(&desk, &heap, |desk| Some(desk.first_awaited()));
+        waiter.join().unwrap();
+        worker.join().unwrap();
+    });
+}
+
+/// Would show the same where somebody watches meanwhile, so that who begins to wait finds no sleeper to change (a
+/// watcher who goes to sleep without having a look at what others wait for).
+#[test]
+fn who_begins_to_wait_beside_one_who_watches() {
+    bounded(2, || {
+        // One thread less to explore: somebody begins to wait before the tasks are begun, whatever the others are at.
+        let waits = |desk: &Mutex<Desk>, _: &Arc<Heap>| desk.lock().expect(1);
+        let watched = |seen, desk: &mut Desk| {
+            if seen == Watched::Done {
+                let awaited = desk.first_awaited();
+                desk.sender.put_off(awaited);
+            } else {
+                desk.wake_in_time();
+            }
+        };
+        Scene::new().play(waits, watched, |desk| Some(desk.first_awaited()));
+    });
+}
+
+/// Would show: a sleeper who has lain down anew, to be woken for the next result, and is told of none, because somebody
+/// who has watched hands back what it had said before (a word that is set whatever it says by then).
+#[test]
+fn what_is_handed_back_late() {
+    bounded(2, || {
+        // The alarm that ends a patient sleep comes once, whatever the others are at; then each result is awaited.
+        let alarm = |_: &Mutex<Desk>, heap: &Arc<Heap>| heap.wake_parent();
+        let mut is_patient = true;
+        let awaited = move |desk: &Desk| std::mem::take(&mut is_patient).then(|| desk.sender.later(0));
+        Scene::new().play(alarm, |_, _| (), awaited);
+    });
 }

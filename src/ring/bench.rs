@@ -68,7 +68,7 @@ impl Parent {
             if self.watch.spin_on(ticket, self.sender.worker()) == Watched::Done {
                 continue;
             }
-            if self.sender.may_sleep(false).map_err(io::Error::other)? {
+            if self.sender.may_sleep(false, None).map_err(io::Error::other)? {
                 poll(&mut [PollFd::new(&self.bell, PollFlags::IN)], None)?;
                 bell::silence(&self.bell);
                 self.sender.awake();

@@ -17,7 +17,7 @@ impl Damage {
         Damage { what, ticket: None, found }
     }
 
-    pub(super) fn at(ticket: Ticket, what: &'static str, found: u64) -> Self {
+    pub(crate) fn at(ticket: Ticket, what: &'static str, found: u64) -> Self {
         Damage { what, ticket: Some(ticket), found }
     }
 }

@@ -161,7 +161,7 @@ fn parent(
     let what = script.byte();
     let which = script.byte() % out.len().max(1);
     let most = layout.result_arena().len() * size_of::<u64>();
-    let Some(one) = out.get_mut(which) else { return sender.may_sleep(what > 127).map(|_| 0) };
+    let Some(one) = out.get_mut(which) else { return sender.may_sleep(what > 127, None).map(|_| 0) };
     match what % 8 {
         0 => {
             let revoked = sender.revoke(one.ticket)?;
@@ -190,7 +190,7 @@ fn parent(
         }
         6 => sender.request_cancel(one.ticket),
         _ => {
-            if !sender.may_sleep(which % 2 == 0)? {
+            if !sender.may_sleep(which % 2 == 0, None)? {
                 sender.awake();
             }
         }

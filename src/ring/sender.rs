@@ -94,6 +94,11 @@ impl<M: Medium> Sender<M> {
         Watch::new(Arc::clone(&self.ring), spin)
     }
 
+    /// Whether the worker would have to be woken for a task, as it seems.
+    pub(crate) fn worker_sleeps(&self) -> bool {
+        self.ring.worker_sleep().is_down()
+    }
+
     /// How the worker was when it was handed the first of the tasks that it has, for [`Watch::spin_on`].
     pub(crate) fn worker(&self) -> Found {
         self.worker
@@ -355,12 +360,16 @@ impl<M: Medium> Sender<M> {
     /// To be called before the parent sleeps. `true`: from now on a result wakes it; with `room`, also room for another
     /// task. `false`: there is a result already, or more can be given back than [`room_for`](Self::room_for) saw.
     ///
+    /// Without `room`, results before that of `awaited`, if that is said, do not count: whoever waits for one of them
+    /// [says so](Self::expect), and the parent looks for the others by itself.
+    ///
     /// What a [`Watch`] has seen DONE counts as a result until it is taken.
-    pub(crate) fn may_sleep(&mut self, room: bool) -> Result<bool, Damage> {
+    pub(crate) fn may_sleep(&mut self, room: bool, awaited: Option<Ticket>) -> Result<bool, Damage> {
+        let awaited = awaited.filter(|_| !room).map_or(self.unsettled, |ticket| ticket.0);
         // For who wants room, it is news that the worker passes what was revoked: since the last answer, not since now.
-        let accounted = if room { self.finished() } else { self.unsettled };
+        let accounted = if room { self.finished() } else { awaited };
         self.ring.parent_sleep().lie_down(accounted);
-        let mut news = self.next_done()?.is_some();
+        let mut news = self.state(Ticket(awaited))? == State::Done;
         if room && !news {
             self.position()?;
             news = self.finished() > self.oldest;
@@ -369,6 +378,35 @@ impl<M: Medium> Sender<M> {
             self.awake();
         }
         Ok(!news)
+    }
+
+    /// To be called after results were taken while the parent may sleep, for others than for room: it is not woken for
+    /// these, nor for what is before `awaited`, as by [`may_sleep`](Self::may_sleep).
+    pub(crate) fn put_off(&mut self, awaited: Ticket) {
+        self.lie_anew(|_| awaited.0);
+    }
+
+    /// The one that will be handed out after so many others.
+    pub(crate) fn later(&self, others: usize) -> Ticket {
+        Ticket(self.next + others as u64)
+    }
+
+    /// If the parent sleeps, it is woken for this result at the latest.
+    ///
+    /// Who watches meanwhile has the parent's sleep, and this finds none. So whoever has watched calls this, too, for the
+    /// first task that is awaited.
+    pub(crate) fn expect(&mut self, ticket: Ticket) {
+        self.lie_anew(|accounted| accounted.min(ticket.0));
+    }
+
+    /// Changes up to where the sleeping parent has accounted, given that.
+    fn lie_anew(&mut self, accounted: impl FnOnce(u64) -> u64) {
+        let sleep = self.ring.parent_sleep();
+        if let Some(before) = sleep.borrow() {
+            if sleep.hand_back(accounted(before)) {
+                self.ring.ring_parent(self.ring.position().get());
+            }
+        }
     }
 
     /// To be called when the parent has slept.

@@ -64,8 +64,9 @@ impl<M: Medium> Watch<M> {
         if let Some(accounted) = borrowed {
             // Who slept had accounted for everything before this task, and the caller accounts for this one.
             let takes_next = done && accounted == ticket.0;
-            sleep.lie_down(accounted.wrapping_add(u64::from(takes_next)));
-            self.ring.ring_parent(self.ring.position().get());
+            if sleep.hand_back(accounted.wrapping_add(u64::from(takes_next))) {
+                self.ring.ring_parent(self.ring.position().get());
+            }
         }
         if done { Watched::Done } else { Watched::NotYet }
     }

@@ -296,6 +296,7 @@ fn sleep(ticket: &Ticket, task: &Header, until: Until, deadline: Deadline) -> Re
     // SAFETY: the lock is held, and this function does not return before the node was removed or told.
     unsafe { task.waiters.push(node.node()) };
     task.life.unlock(before, true);
+    remote::expect_first(task, before);
     let woken = ticket.parker.park_until(deadline);
     // The parker is unparked by the task, or by whoever refuses the wait; or by both, which is one wake.
     let refused = ticket.check();

@@ -80,6 +80,8 @@ where
             }
             Borrow::Pending | Borrow::Busy => {}
         }
+        // The callback may drop the caller's own handle before its engine is told; this one keeps the cell.
+        let remote = remote::may_travel(task).then(|| CellRef::to(task));
         let before = task.life.lock();
         let later = !before.is_settled();
         if later {
@@ -88,7 +90,7 @@ where
         }
         task.life.unlock(before, later || before.has_waiters());
         if later {
-            return;
+            return remote.iter().for_each(|task| remote::expect_first(task, before));
         }
     }
 }

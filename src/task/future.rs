@@ -363,6 +363,7 @@ pub(super) fn register_waker(task: &Header, waker: &Waker, whose: u64, until: Un
     let old = unsafe { task.waiters.set_waker(left, whose) };
     task.life.unlock(before, true);
     drop_contained(old);
+    remote::expect_first(task, before);
 }
 
 /// Takes back the wakers that these handles have left.

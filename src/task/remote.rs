@@ -15,7 +15,7 @@ use super::future::CancelOutcome;
 use super::header::{CellRef, Header};
 use super::run::{self, Runner};
 use crate::error::TaskError;
-use crate::state::{Ending, Fate, Left, Packing};
+use crate::state::{Ending, Fate, Left, Packing, Snapshot};
 use crate::sync::{AtomicU64, Ordering};
 use crate::wire::{CodeMap, Encoded, Parcel};
 use std::ops::Deref;
@@ -39,6 +39,9 @@ pub(crate) trait Remote: Send + Sync {
 
     /// Somebody is about to sleep until it ends. If that promises to be soon, looks out for it for a moment.
     fn watch(&self, task: &Header);
+
+    /// From now on somebody waits for it, by a waker or a callback or asleep.
+    fn expect(&self, task: &Header);
 
     /// Why nothing will ever come of its tasks in the calling process, if that is so.
     fn lost(&self) -> Option<TaskError>;
@@ -83,10 +86,26 @@ pub(super) fn engine(task: &Header) -> Option<Arc<dyn Remote>> {
     task.travel()?.engine.get()?.upgrade()
 }
 
+/// Whether the task has left this process, or may do so at any time.
+pub(super) fn may_travel(task: &Header) -> bool {
+    task.resolve().travel().is_some()
+}
+
 /// Before a thread sleeps until the task ends.
 pub(super) fn watch(task: &Header) {
     if let Some(engine) = engine(task) {
         engine.watch(task);
+    }
+}
+
+/// After a waiter was added to a task that was like this `before`: its engine is told, if it is the first.
+#[inline]
+pub(super) fn expect_first(task: &Header, before: Snapshot) {
+    if !before.has_waiters() {
+        let task = task.resolve();
+        if let Some(engine) = engine(task) {
+            engine.expect(task);
+        }
     }
 }
 

@@ -230,7 +230,9 @@ impl<W: Waitable> WaitSet<W> {
             unsafe { task.waiters.push(self.nodes[index].node()) };
         }
         task.life.unlock(before, !done || before.has_waiters());
-        if done {
+        if !done {
+            remote::expect_first(task, before);
+        } else {
             // Nobody awaits the set while it gets a member.
             let _ = self.told.ready(index);
         }

@@ -77,27 +77,32 @@ pub(crate) fn append_cancelled(out: &mut Vec<u8>) {
     let _ = append(out, &mut Guess::default(), CANCELLED, |_| Ok(()));
 }
 
-/// How many bytes the first so many frames are, as far as they are whole.
-pub(crate) fn frames_of(bytes: &[u8], count: usize) -> usize {
-    let mut rest = bytes;
-    for _ in 0..count {
-        let before = rest;
-        if split(&mut rest).is_err() {
-            return bytes.len() - before.len();
-        }
-    }
-    bytes.len() - rest.len()
+/// What a walk over frames finds, without a look into them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Survey {
+    /// How many whole frames there are.
+    pub(crate) count: usize,
+    /// How many bytes they are.
+    pub(crate) length: usize,
+    /// The numbers under which descriptors were sent that their values need.
+    pub(crate) beside: Vec<u32>,
 }
 
-/// The numbers under which descriptors were sent that values in these frames need.
-pub(crate) fn beside_of(mut bytes: &[u8]) -> Vec<u32> {
-    let mut serials = Vec::new();
-    while let Ok((tag, body)) = split(&mut bytes) {
-        if let (BESIDE, Some(serial)) = (tag, body.last_chunk()) {
-            serials.push(u32::from_le_bytes(*serial));
+impl Survey {
+    /// Of the first frames, so many at most.
+    pub(crate) fn of(bytes: &[u8], most: usize) -> Survey {
+        let mut survey = Survey::default();
+        let mut rest = bytes;
+        while survey.count < most {
+            let Ok((tag, body)) = split(&mut rest) else { break };
+            survey.count += 1;
+            survey.length = bytes.len() - rest.len();
+            if let (BESIDE, Some(serial)) = (tag, body.last_chunk()) {
+                survey.beside.push(u32::from_le_bytes(*serial));
+            }
         }
+        survey
     }
-    serials
 }
 
 fn damaged(what: &str) -> CodecError {

@@ -4,7 +4,7 @@
 //! bytes. Higher floors have theirs in files of the same name, and use [`Script`] too.
 
 use super::codec;
-use super::frames::{self, Frame};
+use super::frames::{self, Frame, Survey};
 use super::parcel::{Encoded, Frames, Segment};
 use super::sized::Guess;
 use crate::error::{PanicReport, TaskError};
@@ -84,10 +84,10 @@ pub fn frames(input: &[u8]) -> bool {
     }
     let whole = frames.len() - rest.len();
     assert!(whole >= count * 2, "{count} frames in {whole} bytes");
-    assert_eq!(frames::frames_of(frames, count), whole);
-    // These two do not look into a frame.
-    assert!(frames::frames_of(frames, usize::MAX) >= whole);
-    assert!(frames::beside_of(frames).starts_with(&beside));
+    assert_eq!(Survey::of(frames, count), Survey { count, length: whole, beside: beside.clone() });
+    // It does not look into a frame, so it may find more.
+    let all = Survey::of(frames, usize::MAX);
+    assert!(all.count >= count && all.length >= whole && all.beside.starts_with(&beside), "{all:?}");
 
     let encoded = |segments| Encoded { items, segments, elapsed: Duration::ZERO, beside: HashMap::new() };
     let half = frames.split_at(frames.len() / 2);

@@ -19,6 +19,7 @@ mod parcel;
 mod portable;
 pub(crate) mod sized;
 mod state_call;
+mod sys;
 
 pub use call::{Call, Function};
 pub use job::Job;
@@ -26,7 +27,7 @@ pub use portable::{Code, Portable, PortableError, PortableJob};
 
 pub(crate) use codec::{CodecError, decode, decoding_panicked, encode, encoding_panicked, read, write};
 pub(crate) use entry::{CodeMap, Entry, Host, Invocation, ItemOutcome, MAGIC, MAKER_MAGIC, Maker, Place, run_item};
-pub(crate) use frames::{append_cancelled, append_codec, append_panic, append_value, beside_of, frames_of};
+pub(crate) use frames::{Survey, append_cancelled, append_codec, append_panic, append_value};
 pub(crate) use parcel::{Encoded, Frames, Parcel, Segment, ValueBytes};
 
 #[doc(hidden)]

@@ -110,11 +110,18 @@ pub(crate) fn spin() -> u64 {
     }
 }
 
+/// Where what the worker shares with its parent, and may write to, begins and ends.
+fn shared_mappings() -> Vec<(usize, usize)> {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    let ours = maps.lines().filter(|line| line.contains("rw-s") && line.contains("memfd:concurrent-futures"));
+    let ends = ours.map(|line| line.split(' ').next().unwrap().split_once('-').unwrap());
+    let address = |text: &str| usize::from_str_radix(text, 16).unwrap();
+    ends.map(|(start, end)| (address(start), address(end))).collect()
+}
+
 /// Writes over what the worker shares with its parent, and goes on for ever.
 pub(crate) fn scribble() -> u64 {
-    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-    for line in maps.lines().filter(|line| line.contains("rw-s") && line.contains("memfd:concurrent-futures")) {
-        let start = usize::from_str_radix(line.split('-').next().unwrap(), 16).unwrap();
+    for (start, _) in shared_mappings() {
         // The first words are rewritten all the time; behind them are the states of the tasks.
         for word in 48..512 {
             let word = std::ptr::with_exposed_provenance_mut::<u64>(start + 8 * word);
@@ -123,6 +130,21 @@ pub(crate) fn scribble() -> u64 {
         }
     }
     spin()
+}
+
+/// Writes over the first byte of the first of such places in what the worker shares with its parent. `false`: there is
+/// none.
+pub(crate) fn write_over_first(place: &[u8], with: u8) -> bool {
+    let byte = std::ptr::with_exposed_provenance_mut::<u8>;
+    // SAFETY: it is mapped, for reading, for as long as this process lives.
+    let read = |at: usize| unsafe { byte(at).read_volatile() };
+    let is_there = |at: &usize| place.iter().enumerate().all(|(behind, expected)| read(at + behind) == *expected);
+    let found = shared_mappings().into_iter().find_map(|(start, end)| (start..end - place.len()).find(is_there));
+    if let Some(at) = found {
+        // SAFETY: it is mapped, for writing, for as long as this process lives.
+        unsafe { byte(at).write_volatile(with) };
+    }
+    found.is_some()
 }
 
 pub(crate) fn panic_with(text: String) -> u64 {

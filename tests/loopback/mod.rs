@@ -90,6 +90,8 @@ impl Remote for NobodyRuns {
 
     fn watch(&self, _: &Header) {}
 
+    fn expect(&self, _: &Header) {}
+
     fn lost(&self) -> Option<TaskError> {
         None
     }

@@ -64,7 +64,7 @@ impl Parent {
 
     /// Sleeps until the worker rings.
     fn sleep(&mut self, room: bool) {
-        if self.sender.may_sleep(room).unwrap() {
+        if self.sender.may_sleep(room, None).unwrap() {
             poll(&mut [PollFd::new(&self.bell, PollFlags::IN)], None).unwrap();
             bell::silence(&self.bell);
             self.sender.awake();
@@ -314,7 +314,7 @@ fn exercise(sender: &mut Sender<impl Medium>, random: &mut Random, out: &mut Vec
         _ => {
             sender.request_cancel(ticket);
             let watched = sender.watch(true).spin_on(ticket, sender.worker());
-            let asleep = sender.may_sleep(watched == Watched::Done);
+            let asleep = sender.may_sleep(watched == Watched::Done, None);
             sender.awake();
             asleep.is_err()
         }

@@ -99,7 +99,7 @@ fn who_sleeps_for_room_is_told_when_the_revoked_are_passed() {
         }
         // Either the parent sleeps before the worker passes them, or they race.
         if round % 2 == 0 {
-            assert_eq!(sender.may_sleep(true), Ok(true));
+            assert_eq!(sender.may_sleep(true, None), Ok(true));
             go_on.send(()).unwrap();
             heap.parent_sleeps();
             sender.awake();
@@ -107,7 +107,7 @@ fn who_sleeps_for_room_is_told_when_the_revoked_are_passed() {
             go_on.send(()).unwrap();
         }
         while sender.room_for(0).is_err() {
-            if sender.may_sleep(true).unwrap() {
+            if sender.may_sleep(true, None).unwrap() {
                 heap.parent_sleeps();
                 sender.awake();
             }
@@ -122,18 +122,31 @@ fn who_sleeps_for_room_is_told_when_the_revoked_are_passed() {
 fn a_parent_that_has_seen_the_end_is_not_rung_for_it() {
     let (mut sender, mut receiver, heap) = pair(layout(4, 64, 64));
     let ticket = sender.publish(plain(0), &[]).unwrap();
-    assert_eq!(sender.may_sleep(false), Ok(true));
+    assert_eq!(sender.may_sleep(false, None), Ok(true));
     let mut bytes = Vec::new();
     assert!(task!(receiver, &mut bytes).finish(&[]).is_ok());
     assert_eq!(heap.rings(), 1);
     sender.awake();
-    assert_eq!(sender.may_sleep(false), Ok(false), "there is a result");
+    assert_eq!(sender.may_sleep(false, None), Ok(false), "there is a result");
     sender.take_result(ticket).unwrap();
-    assert_eq!(sender.may_sleep(false), Ok(true));
+    assert_eq!(sender.may_sleep(false, None), Ok(true));
     // What the worker would do last, had it been slower.
     let worker = Ring::new(Arc::clone(&heap), layout(4, 64, 64));
     worker.ring_parent(1);
     assert_eq!(heap.rings(), 1);
     worker.ring_parent(2);
     assert_eq!(heap.rings(), 2);
+}
+
+/// One that was revoked stands before it, and nobody waits for the one before that.
+#[test]
+fn who_sleeps_for_one_result_sees_that_it_is_there() {
+    let (mut sender, mut receiver, _heap) = pair(layout(8, 64, 64));
+    let [_, revoked, awaited] = [0, 1, 2].map(|entry| sender.publish(plain(entry), &[]).unwrap());
+    assert_eq!(sender.revoke(revoked), Ok(true));
+    let mut bytes = Vec::new();
+    assert!(task!(receiver, &mut bytes).finish(&[]).is_ok());
+    assert_eq!(sender.may_sleep(false, Some(awaited)), Ok(true), "it has not ended");
+    assert!(task!(receiver, &mut bytes).finish(&[]).is_ok());
+    assert_eq!(sender.may_sleep(false, Some(awaited)), Ok(false));
 }

@@ -122,7 +122,7 @@ fn who_watches_leaves_the_others_to_the_sleeper() {
     let watch = sender.watch(true);
     let tickets = [0, 1, 2].map(|entry| sender.publish(plain(entry), &[]).unwrap());
     let mut bytes = Vec::new();
-    assert_eq!(sender.may_sleep(false), Ok(true));
+    assert_eq!(sender.may_sleep(false, None), Ok(true));
     assert_eq!(watch.spin_on(tickets[0], Found::Awake), Watched::NotYet);
     assert_eq!(heap.rings(), 0, "nothing has ended");
     // The word was handed back: the first end rings.
@@ -131,7 +131,7 @@ fn who_watches_leaves_the_others_to_the_sleeper() {
     sender.awake();
     sender.take_result(tickets[0]).unwrap();
     // One that is DONE and that the watcher takes is not worth a ring.
-    assert_eq!(sender.may_sleep(false), Ok(true));
+    assert_eq!(sender.may_sleep(false, None), Ok(true));
     let running = task!(receiver, &mut bytes);
     thread::scope(|scope| {
         let watching = scope.spawn(|| {

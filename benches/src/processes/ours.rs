@@ -13,6 +13,10 @@ fn echo(bytes: ByteBuf) -> ByteBuf {
     bytes
 }
 
+fn give_back(bytes: SharedBytes) -> SharedBytes {
+    bytes
+}
+
 /// The answer is memory of its own, as if it had been computed.
 fn copy(bytes: SharedBytes) -> Result<SharedBytes, String> {
     SharedBytes::copy_from(&bytes).map_err(|error| error.to_string())
@@ -57,6 +61,12 @@ impl Ours {
     /// There and back.
     pub(crate) fn echo(&self, bytes: ByteBuf) -> Result<ByteBuf, Failure> {
         Ok(self.0.submit(call!(echo(bytes))).result(None)?)
+    }
+
+    /// There and back, as memory that both processes have: copied into that first, and then no more.
+    pub(crate) fn echo_shared(&self, bytes: &[u8]) -> Result<SharedBytes, Failure> {
+        let shared = SharedBytes::copy_from(bytes)?;
+        Ok(self.0.submit(call!(give_back(shared))).result(None)?)
     }
 
     /// There and back, copied once on either side.

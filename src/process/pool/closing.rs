@@ -110,7 +110,7 @@ impl ProcessPool {
         let lost = roster.take_queued();
         self.tell_of_change(roster);
         for parked in lost {
-            parked.packed.fail(TaskError::Broken(Arc::clone(&why)), &self.notifier);
+            parked.into_packed().fail(TaskError::Broken(Arc::clone(&why)), &self.notifier);
         }
     }
 }

@@ -52,7 +52,7 @@ impl Findings {
             parked.arrive(&pool.notifier);
         }
         for (parked, error) in failed {
-            parked.packed.fail(error, &pool.notifier);
+            parked.into_packed().fail(error, &pool.notifier);
         }
         for parked in cancelled {
             parked.cancel(&pool.notifier);

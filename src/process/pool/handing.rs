@@ -44,7 +44,9 @@ impl ProcessPool {
                 }
             }
         }
-        while let Some(slot) = roster.hungriest(now) {
+        // Who cannot take more for now does not keep others from it.
+        let mut full = Vec::new();
+        while let Some(slot) = roster.hungriest(now, &full) {
             let can_go = roster.can_go(now);
             let Roster { queue, places, .. } = roster;
             let next = queue.values_mut().find(|parked| !parked.is_being_sealed() && can_go(parked));
@@ -52,12 +54,12 @@ impl ProcessPool {
             let Some(sequence) = promise(parked, &mut places[slot].worker, findings) else { continue };
             let Some(parked) = roster.queue.remove(&sequence) else { return };
             if !self.hand(roster, slot, parked, now, findings) {
-                return;
+                full.push(slot);
             }
         }
     }
 
-    /// `false`: this is not the moment for more.
+    /// `false`: this is not the moment for more, for this worker.
     fn hand(&self, roster: &mut Roster, slot: usize, parked: Parked, now: Instant, findings: &mut Findings) -> bool {
         let Some(worker) = &mut roster.places[slot].worker else {
             roster.enqueue(parked);
@@ -71,8 +73,7 @@ impl ProcessPool {
                     self.changed.notify_all();
                 }
                 let limit = worker.time_is_up();
-                let help = worker.stuck_from().filter(|_| behind);
-                let help = help.filter(|_| roster.has_others());
+                let help = if behind { roster.help_due(now) } else { None };
                 for at in limit.into_iter().chain(help) {
                     self.mind(roster, at);
                 }
@@ -184,9 +185,10 @@ impl ProcessPool {
             }
         }
         if roster.queue.is_empty() {
-            let idle = roster.workers().filter(|worker| worker.is_idle() && !worker.is_closed).count();
+            let idle = roster.workers().filter(|worker| worker.could_help()).count();
             for _ in back.len()..idle {
-                let fullest = roster.workers().max_by_key(|worker| worker.movable());
+                let keep_waiting = roster.workers().filter(|worker| worker.keeps_waiting(now));
+                let fullest = keep_waiting.max_by_key(|worker| worker.movable());
                 let Some(Ok(Some(parked))) = fullest.map(Worker::take_back_last) else { break };
                 back.push(parked);
             }

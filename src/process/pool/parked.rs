@@ -9,12 +9,16 @@ use crate::task::{Packed, Runner};
 use crate::wire::{Encoded, Frames, Parcel, Segment};
 use std::collections::HashMap;
 use std::io;
+use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// See the [module](self). The parent's own record is the truth about a task, whatever stands in the ring.
-pub(in crate::process) struct Parked {
+/// See the [module](self). It goes from one list to the next, so it is small.
+pub(in crate::process) struct Parked(Box<Record>);
+
+/// The parent's own record is the truth about a task, whatever stands in the ring.
+pub(in crate::process) struct Record {
     pub(in crate::process) packed: Packed,
     /// Its place in the order in which tasks were submitted.
     pub(in crate::process) sequence: u64,
@@ -68,6 +72,20 @@ impl ToSeal {
     }
 }
 
+impl Deref for Parked {
+    type Target = Record;
+
+    fn deref(&self) -> &Record {
+        &self.0
+    }
+}
+
+impl DerefMut for Parked {
+    fn deref_mut(&mut self) -> &mut Record {
+        &mut self.0
+    }
+}
+
 impl Parked {
     /// # Errors
     /// The task back, with why it cannot travel.
@@ -81,7 +99,7 @@ impl Parked {
         let (limit, retries) = (packed.run_limit(), packed.retries());
         let items = parcel.items;
         match envelope::seal(parcel, name.as_deref(), code) {
-            Ok([mut head, payload]) => Ok(Parked {
+            Ok([mut head, payload]) => Ok(Parked(Box::new(Record {
                 packed,
                 sequence: 0,
                 bytes: if head.len() + payload.len() <= INLINE {
@@ -101,7 +119,7 @@ impl Parked {
                 retries,
                 only: None,
                 attempts: 0,
-            }),
+            }))),
             Err(why) => Err((packed, TaskError::Codec(why.into()))),
         }
     }
@@ -177,13 +195,24 @@ impl Parked {
         self.segments.push(Segment::Failed(items, error));
     }
 
+    fn failed_from_here(&mut self, error: TaskError) {
+        let left = self.items - self.first;
+        self.failed(left, error);
+    }
+
     /// Descriptors that the frames need which come [next](Self::ended).
     pub(in crate::process) fn came_beside(&mut self, serial: u32, descriptors: Vec<OwnedFd>) {
-        self.came_beside.insert((self.segments.len(), serial), descriptors);
+        let segment = self.segments.len();
+        self.came_beside.insert((segment, serial), descriptors);
     }
 
     pub(in crate::process) fn ran_for(&mut self, elapsed: Duration) {
         self.elapsed += elapsed;
+    }
+
+    /// What is left of it: the right to end it, and the duty.
+    pub(in crate::process) fn into_packed(self) -> Packed {
+        self.0.packed
     }
 
     /// Every item has had its turn.
@@ -194,9 +223,9 @@ impl Parked {
     /// Ends one that has begun, as cancelled; a chunk keeps what it has.
     pub(in crate::process) fn cut_off(mut self, runner: &impl Runner) {
         if self.items == 1 {
-            self.packed.fail(TaskError::Cancelled, runner);
+            self.into_packed().fail(TaskError::Cancelled, runner);
         } else {
-            self.failed(self.items - self.first, TaskError::Cancelled);
+            self.failed_from_here(TaskError::Cancelled);
             self.arrive(runner);
         }
     }
@@ -204,15 +233,15 @@ impl Parked {
     /// Ends it as cancelled; a chunk keeps what it has.
     pub(in crate::process) fn cancel(mut self, runner: &impl Runner) {
         if self.first == 0 {
-            self.packed.cancel(runner);
+            self.into_packed().cancel(runner);
         } else {
-            self.failed(self.items - self.first, TaskError::Cancelled);
+            self.failed_from_here(TaskError::Cancelled);
             self.arrive(runner);
         }
     }
 
     pub(in crate::process) fn arrive(self, runner: &impl Runner) {
-        let Parked { packed, items, segments, elapsed, came_beside, .. } = self;
+        let Record { packed, items, segments, elapsed, came_beside, .. } = *self.0;
         packed.arrived(Encoded { items, segments, elapsed, beside: came_beside }, runner);
     }
 }

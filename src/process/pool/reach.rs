@@ -2,9 +2,9 @@
 
 use super::findings::Findings;
 use super::parked::Parked;
-use super::roster::Stage;
+use super::roster::{Roster, Stage};
 use super::shared::{FORKED, ProcessPool};
-use super::worker::{Because, Doom, Worker};
+use super::worker::{Because, Doom, LEISURE, Worker};
 use crate::error::TaskError;
 use crate::ring::Watched;
 use crate::task::{Anybody, CancelOutcome, Header, Remote, ticket};
@@ -36,26 +36,16 @@ impl ProcessPool {
 }
 
 impl ProcessPool {
-    /// Takes what has ended at the worker that has this task, for a thread that has seen that the task has.
-    fn collect(&self, sequence: u64) {
+    /// Takes what has ended at these workers, for a thread that is not the supervisor.
+    fn collect(&self, at: impl Fn(&Worker) -> bool) {
         let mut findings = Findings::default();
         let mut roster = self.roster.lock();
         let now = Instant::now();
-        let mut time_is_up = None;
-        for place in &mut roster.places {
-            let Some(worker) = place.worker.as_mut().filter(|worker| worker.has(sequence)) else { continue };
-            worker.collect(&mut findings.ended, now);
-            place.completed += findings.ended.len() as u64;
-            time_is_up = worker.time_is_up();
-            if worker.is_worn() || worker.damage.is_some() {
-                // It is to be replaced.
-                self.ring();
+        for slot in 0..roster.places.len() {
+            if roster.places[slot].worker.as_ref().is_some_and(&at) {
+                self.collect_from(slot, &mut roster, now, &mut findings);
             }
-            // What comes too late is met by the supervisor, which does not see it any more.
-            let late = worker.doom.filter(|doom| doom.because == Because::Late).and_then(|doom| doom.sequence);
-            late.into_iter().for_each(|sequence| findings.was_late(sequence));
         }
-        time_is_up.into_iter().for_each(|at| self.mind(&mut roster, at));
         self.dispatch(&mut roster, &mut findings);
         let had_queued = roster.has_queued();
         self.share(&mut roster, now, &mut findings);
@@ -63,6 +53,7 @@ impl ProcessPool {
             // Perhaps workers can be started for it.
             self.ring();
         }
+        self.leave_to_supervisor(&mut roster, now);
         if let Some(at) = self.config.idle_timeout.and_then(|limit| now.checked_add(limit)) {
             self.mind(&mut roster, at);
         }
@@ -74,6 +65,58 @@ impl ProcessPool {
             self.ring();
         }
     }
+
+    /// The same at one of them, under the lock.
+    fn collect_from(&self, slot: usize, roster: &mut Roster, now: Instant, findings: &mut Findings) {
+        let place = &mut roster.places[slot];
+        let Some(worker) = &mut place.worker else { return };
+        let before = findings.ended.len();
+        worker.collect(&mut findings.ended, now);
+        place.completed += (findings.ended.len() - before) as u64;
+        let time_is_up = worker.time_is_up();
+        if worker.is_worn() || worker.damage.is_some() {
+            // It is to be replaced.
+            self.ring();
+        }
+        // What comes too late is met by the supervisor, which does not see it any more.
+        let late = worker.doom.filter(|doom| doom.because == Because::Late).and_then(|doom| doom.sequence);
+        late.into_iter().for_each(|sequence| findings.was_late(sequence));
+        time_is_up.into_iter().for_each(|at| self.mind(roster, at));
+    }
+
+    /// After what has ended was taken, and more was handed out: when the supervisor comes to look.
+    fn leave_to_supervisor(&self, roster: &mut Roster, now: Instant) {
+        let demand = roster.demand();
+        let mut looks = false;
+        roster.workers().for_each(|worker| looks |= worker.put_off(demand, now));
+        if looks {
+            self.mind(roster, now + LEISURE);
+        }
+        // A worker may have become idle that could help others.
+        if let Some(at) = roster.help_due(now) {
+            self.mind(roster, at);
+        }
+    }
+
+    /// By who finds no room in the queue: takes all that has ended.
+    pub(in crate::process) fn make_room(&self) {
+        self.collect(|_| true);
+    }
+
+    /// By who submits: takes what has ended where that may be much. So where many short tasks are submitted, the supervisor
+    /// need not be woken for them, nor a worker because another one seems to have much to do.
+    pub(in crate::process) fn relieve(&self, roster: &mut Roster, findings: &mut Findings) {
+        let waits = roster.queue.len() > 1;
+        let mut now = None;
+        for slot in 0..roster.places.len() {
+            if roster.places[slot].worker.as_mut().is_some_and(|worker| worker.has_many_ended(waits)) {
+                self.collect_from(slot, roster, *now.get_or_insert_with(Instant::now), findings);
+            }
+        }
+        if let Some(now) = now {
+            self.leave_to_supervisor(roster, now);
+        }
+    }
 }
 
 impl Remote for ProcessPool {
@@ -83,7 +126,7 @@ impl Remote for ProcessPool {
         }
         match self.take_out(task) {
             Some(parked) => {
-                parked.packed.cancel(&Anybody);
+                parked.into_packed().cancel(&Anybody);
                 Some(true)
             }
             None if task.snapshot().is_cancelled() => None,
@@ -96,7 +139,7 @@ impl Remote for ProcessPool {
             return;
         }
         if let Some(parked) = self.take_out(task) {
-            parked.packed.fail(TaskError::DeadlineExceeded, &self.notifier);
+            parked.into_packed().fail(TaskError::DeadlineExceeded, &self.notifier);
         }
     }
 
@@ -112,8 +155,19 @@ impl Remote for ProcessPool {
     fn watch(&self, task: &Header) {
         let sequence = ticket(task);
         let watched = self.roster.lock().workers().find_map(|worker| worker.watch(sequence));
-        if watched.is_some_and(|(watch, ticket, worker)| watch.spin_on(ticket, worker) == Watched::Done) {
-            self.collect(sequence);
+        match watched.map(|(watch, ticket, worker)| watch.spin_on(ticket, worker)) {
+            Some(Watched::Done) => self.collect(|worker| worker.has(sequence)),
+            // Others may have begun to wait meanwhile.
+            Some(Watched::NotYet) => self.roster.lock().wake_in_time(),
+            None => {}
+        }
+    }
+
+    fn expect(&self, task: &Header) {
+        if self.is_usable_here() {
+            let mut roster = self.roster.lock();
+            let (sequence, demand) = (ticket(task), roster.demand());
+            roster.workers().any(|worker| worker.expect(sequence, demand));
         }
     }
 

@@ -38,6 +38,16 @@ pub(in crate::process) struct Aside {
     until: Instant,
 }
 
+/// What waits until tasks of the workers end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::process) enum Demand {
+    None,
+    /// Others are to be handed out, before the workers have none left.
+    Tasks,
+    /// A thread, for room in the queue.
+    Threads,
+}
+
 pub(in crate::process) struct Roster {
     pub(in crate::process) stage: Stage,
     /// By their order of submission, so that what comes back from a dead worker goes where it was.
@@ -47,6 +57,8 @@ pub(in crate::process) struct Roster {
     pub(in crate::process) next: u64,
     /// Tasks that are being packed, and have their place in the queue already.
     pub(in crate::process) reserved: usize,
+    /// Threads that wait for room in the queue.
+    pub(in crate::process) outside: usize,
     pub(in crate::process) places: Vec<Place>,
     /// What starts have come to that failed since the last that did not, without anybody to do the work meanwhile.
     pub(in crate::process) failures: u32,
@@ -77,6 +89,7 @@ impl Roster {
             aside: BTreeMap::new(),
             next: 0,
             reserved: 0,
+            outside: 0,
             places: std::iter::repeat_with(Place::default).take(places).collect(),
             failures: 0,
             is_supervised: false,
@@ -106,6 +119,23 @@ impl Roster {
 
     pub(in crate::process) fn has_queued(&self) -> bool {
         !self.queue.is_empty() || !self.aside.is_empty() || self.places.iter().any(|place| !place.mail.is_empty())
+    }
+
+    /// Whether the supervisor has to know that something is queued. Where all places have their workers, it hears from
+    /// these when they can take more.
+    pub(in crate::process) fn wants_supervisor(&self) -> bool {
+        let has_free_place = self.places.iter().any(|place| place.worker.is_none());
+        // It may have set no alarm for that.
+        let is_crowded = || self.crowded_until.is_some_and(|until| Instant::now() < until);
+        has_free_place || is_crowded()
+    }
+
+    pub(in crate::process) fn demand(&self) -> Demand {
+        match (self.outside, self.has_queued()) {
+            (0, false) => Demand::None,
+            (0, true) => Demand::Tasks,
+            _ => Demand::Threads,
+        }
     }
 
     /// Takes out all that is queued.
@@ -165,11 +195,11 @@ impl Roster {
         move |parked| !(crowded && parked.needs_descriptors())
     }
 
-    /// The place of the worker that should be given the next task.
-    pub(in crate::process) fn hungriest(&self, now: Instant) -> Option<usize> {
+    /// The place of the worker that should be given the next task, but for these.
+    pub(in crate::process) fn hungriest(&self, now: Instant, but: &[usize]) -> Option<usize> {
         let workers = self.places.iter().enumerate().filter_map(|(slot, place)| Some((slot, place.worker.as_ref()?)));
-        let hungry = workers.filter(|(_, worker)| worker.appetite(now) > 0);
-        hungry.min_by_key(|(_, worker)| worker.handed.len()).map(|(slot, _)| slot)
+        let hungry = workers.filter(|(slot, worker)| worker.appetite(now) > 0 && !but.contains(slot));
+        hungry.min_by_key(|(_, worker)| (worker.is_late(now), worker.begins_in())).map(|(slot, _)| slot)
     }
 
     /// When some task will have stood behind another for too long, that has not by now, while others could run it.
@@ -177,9 +207,17 @@ impl Roster {
         if !self.has_others() {
             return None;
         }
-        let workers = self.places.iter().filter_map(|place| place.worker.as_ref());
-        let stuck = workers.filter(|worker| worker.movable() > 0).filter_map(Worker::stuck_from);
-        stuck.filter(|at| *at > now).min()
+        let workers = || self.places.iter().filter_map(|place| place.worker.as_ref());
+        let has_idle = workers().any(Worker::could_help);
+        let keep_waiting = workers().filter(|worker| worker.movable() > 0);
+        let due = keep_waiting.flat_map(|worker| [worker.late_from().filter(|_| has_idle), worker.stuck_from()]);
+        due.flatten().filter(|at| *at > now).min()
+    }
+
+    /// The supervisor is woken for what somebody waits for, and in time to hand out more.
+    pub(in crate::process) fn wake_in_time(&mut self) {
+        let demand = self.demand();
+        self.workers().for_each(|worker| worker.wake_in_time(demand));
     }
 
     /// Whether what one worker does not come to could be another's.

@@ -132,13 +132,13 @@ impl ProcessPool {
         parked.only = only;
         if let Err(fate) = parked.packed.set_ticket(sequence) {
             self.tell_of_change(roster);
-            parked.packed.meet(fate, &self.notifier);
+            parked.into_packed().meet(fate, &self.notifier);
             return Ok(());
         }
         if let Stage::Broken(why) = &roster.stage {
             let why = TaskError::Broken(Arc::clone(why));
             self.tell_of_change(roster);
-            parked.packed.fail(why, &self.notifier);
+            parked.into_packed().fail(why, &self.notifier);
             return Ok(());
         }
         if roster.cancels {
@@ -148,9 +148,14 @@ impl ProcessPool {
             parked.cancel(&self.notifier);
             return Ok(());
         }
+        let waited = roster.has_queued();
         roster.enqueue(parked);
         let mut findings = Findings::default();
+        self.relieve(&mut roster, &mut findings);
         self.dispatch(&mut roster, &mut findings);
+        if !waited && roster.has_queued() {
+            roster.wake_in_time();
+        }
         self.see_to_supervision(roster);
         self.tell_of_room();
         findings.conclude(self);
@@ -159,6 +164,11 @@ impl ProcessPool {
 
     /// A place in the order of tasks, and in the queue if that is bounded.
     fn reserve(&self, unbounded: bool, deadline: Deadline) -> Result<Reserved, Refused> {
+        if let Some(reserved) = self.try_reserve(&mut self.roster.lock(), unbounded)? {
+            return Ok(reserved);
+        }
+        // What has ended need not have been taken.
+        self.make_room();
         if let Some(reserved) = self.try_reserve(&mut self.roster.lock(), unbounded)? {
             return Ok(reserved);
         }
@@ -175,7 +185,10 @@ impl ProcessPool {
                 if deadline.is_past() {
                     return Err(Refused::Rejected(RejectReason::QueueFull));
                 }
+                roster.outside += 1;
+                roster.wake_in_time();
                 roster = self.changed.wait_until(roster, deadline);
+                roster.outside -= 1;
             }
         })
     }
@@ -229,7 +242,7 @@ impl ProcessPool {
     /// There may be more to do than those workers can who are there; and somebody has to watch over them.
     fn see_to_supervision(&self, mut roster: MutexGuard<'_, Roster>) {
         let starts = !roster.is_supervised;
-        let wants_workers = roster.has_queued();
+        let wants_supervisor = roster.has_queued() && roster.wants_supervisor();
         roster.is_supervised = true;
         drop(roster);
         if starts {
@@ -238,7 +251,7 @@ impl ProcessPool {
                 self.break_down(format!("the pool's own thread cannot be started: {error}").into());
                 self.supervision_ended();
             }
-        } else if wants_workers {
+        } else if wants_supervisor {
             self.ring();
         }
     }

@@ -93,6 +93,7 @@ impl Supervisor {
                 ward.is_silent |= !worker.listen();
             }
             worker.collect(&mut findings.ended, now);
+            worker.note_flow();
             if let Some(damage) = worker.damage {
                 ward.unfit.get_or_insert_with(|| Unfit::Damaged(damage.to_string()));
             }
@@ -195,7 +196,7 @@ impl Supervisor {
         let mut alarms: Vec<Instant> = Vec::new();
         let mut roster = self.pool.roster.lock();
         let mut may_sleep = !busy;
-        let waits = roster.has_queued();
+        let (waits, demand) = (roster.has_queued(), roster.demand());
         let lacks_workers = waits || roster.workers().any(|worker| worker.movable() > 0);
         alarms.extend(roster.kill_at.filter(|_| !roster.kills));
         alarms.extend(roster.aside_until());
@@ -204,7 +205,7 @@ impl Supervisor {
         for (place, ward) in roster.places.iter_mut().zip(&self.wards) {
             alarms.extend(place.not_before.filter(|at| lacks_workers && *at > looked));
             let Some(worker) = &mut place.worker else { continue };
-            may_sleep &= worker.may_sleep(waits);
+            may_sleep &= worker.may_sleep(demand, looked);
             alarms.extend(worker.alarm(self.pool.config.idle_timeout));
             alarms.extend(ward.as_ref().and_then(|ward| ward.alarm(looked, worker.free_since())));
         }

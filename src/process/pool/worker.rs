@@ -1,10 +1,12 @@
-//! One worker process, as its pool knows it: what it was handed, what came back (`results`), and how long its tasks may
-//! run (`time`).
+//! One worker process, as its pool knows it: what it was handed, what came back (`results`), how long its tasks may run
+//! (`time`), and when the supervisor may sleep (`rest`).
 
+mod rest;
 mod results;
 mod time;
 
 use super::parked::Parked;
+use super::roster::Demand;
 use crate::process::launch::LastWords;
 use crate::process::post::{self, Pigeonholes};
 use crate::process::sys::socket;
@@ -28,6 +30,11 @@ const MOST_AHEAD: usize = 64;
 const STUCK: Duration = Duration::from_millis(1);
 /// When to look again for a task with a limit that has not been begun; not sooner, however short its limit is.
 const SOON: Duration = Duration::from_millis(1);
+/// What it takes to wake a worker that sleeps.
+const WAKING: Duration = Duration::from_micros(20);
+/// How long results of short tasks are left where they are while more of them are on their way, unless somebody waits for
+/// them; and a task behind one that should have ended by now, while other workers have nothing to do.
+pub(in crate::process) const LEISURE: Duration = Duration::from_micros(200);
 /// Who waits for a task does not watch for it if there is more than this to be done before.
 const WATCHED: Duration = Duration::from_micros(20);
 
@@ -43,6 +50,8 @@ pub(in crate::process) struct Handed {
     /// Of one with a limit: when to look whether its time is up.
     look_at: Option<Instant>,
     sent: bool,
+    /// Somebody waits for it.
+    is_awaited: bool,
 }
 
 impl Handed {
@@ -91,6 +100,14 @@ pub(in crate::process) struct Worker {
     pub(in crate::process) promised: Option<u64>,
     /// The ring had no room for a task, the last time it was asked.
     pub(in crate::process) lacks_room: bool,
+    /// The supervisor has been woken for what has ended here, or somebody has spared it that, since it last lay down.
+    flows: bool,
+    /// Among what was taken last is something that nobody waits for.
+    took_unawaited: bool,
+    /// When the supervisor last lay down.
+    lay_down_at: Option<Instant>,
+    /// When the supervisor looks for what it is not woken for, if there is such.
+    looks_at: Option<Instant>,
     /// How many more tasks it may be given.
     left: u64,
     pub(in crate::process) idle_since: Instant,
@@ -150,6 +167,10 @@ impl Worker {
             serial: 0,
             promised: None,
             lacks_room: false,
+            flows: false,
+            took_unawaited: false,
+            lay_down_at: None,
+            looks_at: None,
             left: most_tasks,
             idle_since: now,
             pace: None,
@@ -177,6 +198,33 @@ impl Worker {
         depth.saturating_sub(self.handed.len()).min(usize::try_from(self.left).unwrap_or(usize::MAX))
     }
 
+    /// How long so many of its tasks should take.
+    fn time_for(&self, tasks: usize) -> Duration {
+        self.pace.unwrap_or(WAKING).saturating_mul(u32::try_from(tasks).unwrap_or(u32::MAX))
+    }
+
+    /// How long it should take until it begins another task that it is given now.
+    pub(in crate::process) fn begins_in(&self) -> Duration {
+        let sleeps = self.handed.is_empty() && self.sender.worker_sleeps();
+        if sleeps { WAKING } else { self.time_for(self.handed.len()) }
+    }
+
+    /// Whether what stands behind its first task could be begun sooner by a worker that has to be woken for it.
+    pub(in crate::process) fn keeps_waiting(&self, now: Instant) -> bool {
+        let before_last = self.time_for(self.handed.len().saturating_sub(1));
+        before_last > WAKING || self.is_late(now)
+    }
+
+    /// Whether its first task takes much longer than expected.
+    pub(in crate::process) fn is_late(&self, now: Instant) -> bool {
+        self.late_from().is_some_and(|at| at <= now)
+    }
+
+    /// When it will have done so.
+    pub(in crate::process) fn late_from(&self) -> Option<Instant> {
+        self.handed.front()?.since.checked_add(self.time_for(1) + LEISURE)
+    }
+
     /// When it will have been at its task for too long for others to stand behind that one.
     pub(in crate::process) fn stuck_from(&self) -> Option<Instant> {
         self.handed.front()?.since.checked_add(STUCK)
@@ -190,7 +238,7 @@ impl Worker {
     /// What somebody who waits for this task watches, if it may end before long.
     pub(in crate::process) fn watch(&self, sequence: u64) -> Option<(Watch<Mapped>, Ticket, Found)> {
         let at = self.handed.iter().position(|handed| handed.parked.sequence == sequence)?;
-        let ahead = self.pace.unwrap_or_default().saturating_mul(at as u32);
+        let ahead = if self.pace.is_some() { self.time_for(at) } else { Duration::ZERO };
         (ahead < WATCHED).then(|| (self.watch.clone(), self.handed[at].ticket, self.sender.worker()))
     }
 
@@ -201,6 +249,11 @@ impl Worker {
 
     pub(in crate::process) fn is_idle(&self) -> bool {
         self.is_ready && self.handed.is_empty() && self.promised.is_none()
+    }
+
+    /// Whether it has nothing to do, and could take what others do not come to.
+    pub(in crate::process) fn could_help(&self) -> bool {
+        self.is_idle() && !self.is_closed
     }
 
     pub(in crate::process) fn hand(&mut self, parked: Parked, now: Instant) -> Handing {
@@ -238,15 +291,28 @@ impl Worker {
             Ok(ticket) => {
                 self.left -= 1;
                 // Of one that runs once more, or that was asked on its way here.
-                if parked.packed.snapshot().is_cancel_requested() {
+                let task = parked.packed.snapshot();
+                if task.is_cancel_requested() {
                     self.sender.request_cancel(ticket);
                 }
-                let mut handed =
-                    Handed { ticket, parked, since: now, handed_at: now, began: None, look_at: None, sent: !small };
+                let is_awaited = task.has_waiters();
+                let mut handed = Handed {
+                    ticket,
+                    parked,
+                    since: now,
+                    handed_at: now,
+                    began: None,
+                    look_at: None,
+                    sent: !small,
+                    is_awaited,
+                };
                 if self.handed.is_empty() {
                     handed.is_first(now);
                 }
                 self.handed.push_back(handed);
+                if is_awaited {
+                    self.wake_in_time(Demand::None);
+                }
                 Handing::Taken
             }
             Err(lack) => self.without_room(parked, lack),
@@ -359,32 +425,6 @@ impl Worker {
     /// Since when it has nothing left to do but to end.
     pub(in crate::process) fn free_since(&self) -> Option<Instant> {
         self.closed_at.filter(|_| self.handed.is_empty()).map(|at| at.max(self.idle_since))
-    }
-
-    // ------------------------------------------------------------------------------------------ sleeping
-
-    /// `false`: there is something to collect already, or room that there was not when a task could not be handed out;
-    /// or it is damaged.
-    pub(in crate::process) fn may_sleep(&mut self, waits: bool) -> bool {
-        if self.damage.is_some() {
-            // Whoever met that has rung, and what is awaited is its end.
-            return true;
-        }
-        // Who asks for room without having been refused any finds some, again and again.
-        match self.sender.may_sleep(waits && self.lacks_room) {
-            Ok(may_sleep) => {
-                self.lacks_room &= may_sleep;
-                may_sleep
-            }
-            Err(damage) => {
-                self.is_damaged(damage);
-                false
-            }
-        }
-    }
-
-    pub(in crate::process) fn awake(&mut self) {
-        self.sender.awake();
     }
 
     // ------------------------------------------------------------------------------------------ its end

@@ -41,6 +41,12 @@ impl WorkerSleep<'_> {
         self.0.swap(0, Ordering::Relaxed);
     }
 
+    /// By the parent, as a guess.
+    pub(crate) fn is_down(self) -> bool {
+        // ORDERING: Relaxed: nothing is concluded from it.
+        self.0.load(Ordering::Relaxed) == Self::ASLEEP
+    }
+
     /// By the parent, after it has published. `true`: the caller wakes the worker.
     #[must_use]
     pub(crate) fn ring(self) -> bool {
@@ -56,15 +62,16 @@ impl WorkerSleep<'_> {
 /// a position from here on is worth a ring.
 ///
 /// That it says so keeps a worker from ringing for a ticket that the parent has seen DONE and settled, while the worker
-/// was on its way from DONE to this word.
+/// was on its way from DONE to this word. The parent may also account for tickets that have not ended, if it looks for
+/// them by itself.
 ///
 /// # Who spins in the place of a sleeper
 /// A thread that waits for one ticket may watch that slot for a few microseconds; a ring to the parent's sleeping
 /// thread would be dear, and in vain. So it **borrows** the sleep: takes the word down. When it stops watching it
 /// **hands it back**, as a sleeper: sets the word, fences, and looks at the position; if there is more than the sleeper
-/// (and itself) has accounted for, it is the ringer too. The sleeper may get up and lie down again meanwhile; a word
-/// that is handed back then is out of date, which costs a ring in vain and never one too few: what it says was
-/// accounted for was.
+/// (and itself) has accounted for, it is the ringer too. The sleeper may get up and lie down again meanwhile, and then
+/// account for less than before; so the word is set only where it still says nothing. If the sleeper is awake, it sets the
+/// word anew before it sleeps.
 #[derive(Clone, Copy)]
 pub(crate) struct ParentSleep<'m>(pub(crate) &'m AtomicU64);
 
@@ -93,6 +100,14 @@ impl ParentSleep<'_> {
         asleep != 0
             && position >= asleep
             && self.0.compare_exchange(asleep, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// By who has [borrowed](Self::borrow), and then looks, as a sleeper. `false`: the sleeper has lain down by itself.
+    pub(crate) fn hand_back(self, accounted: u64) -> bool {
+        // ORDERING: Relaxed: the fence orders it before the look.
+        let handed = self.0.compare_exchange(0, accounted.wrapping_add(1), Ordering::Relaxed, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        handed.is_ok()
     }
 
     /// By a spinner: takes the sleep of whoever sleeps, and says up to where that one has accounted.

@@ -2,10 +2,8 @@
 //!
 //! Memory that is new to the process comes a page of 4 KiB at a time, by a fault for each, which takes longer than to copy
 //! the bytes that go there. So where much is asked for, the system is told that larger pages will do.
-#![cfg_attr(
-    all(feature = "processes", target_os = "linux", not(miri)),
-    expect(unsafe_code, reason = "tells the system how memory of ours will be used")
-)]
+
+use crate::wire::sys;
 
 /// From so many bytes on: what is shorter need not have a whole huge page in it, and its faults take less than a call.
 const LARGE: usize = 4 << 20;
@@ -33,25 +31,7 @@ pub(super) fn of_large(length: usize) -> Option<Vec<u8>> {
 #[cold]
 fn reserve_large(bytes: &mut Vec<u8>, length: usize) {
     bytes.reserve(length);
-    #[cfg(all(feature = "processes", target_os = "linux", not(miri)))]
-    prefer_huge_pages(bytes.spare_capacity_mut());
-}
-
-/// If the system has none, or not for this, everything is as it was.
-#[cfg(all(feature = "processes", target_os = "linux", not(miri)))]
-fn prefer_huge_pages(room: &mut [std::mem::MaybeUninit<u8>]) {
-    use rustix::mm::{Advice, madvise};
-    let page = rustix::param::page_size();
-    let start = room.as_mut_ptr();
-    let skipped = start.align_offset(page);
-    let length = room.len().saturating_sub(skipped) / page * page;
-    if length == 0 {
-        return;
-    }
-    let start = start.wrapping_add(skipped);
-    // SAFETY: these pages are wholly within room that is exclusively the caller's; of what is in them nothing changes, and
-    // advice that is refused does nothing.
-    let _ = unsafe { madvise(start.cast(), length, Advice::LinuxHugepage) };
+    sys::prefer_huge_pages(bytes.spare_capacity_mut());
 }
 
 #[cfg(all(test, not(concurrent_futures_loom)))]

@@ -9,7 +9,7 @@ use crate::process::post::Delivery;
 use crate::process::serve::ELAPSED;
 use crate::process::words::Word;
 use crate::ring::{Damage, Items, TaskBytes, Ticket};
-use crate::wire::{Frames, beside_of, frames_of};
+use crate::wire::{Frames, Survey};
 use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -33,18 +33,19 @@ impl AsRef<[u8]> for WholeFrames {
     }
 }
 
-/// The first so many frames in a file that a worker has written, as far as they are whole: what it was just writing when
-/// it died is no result.
-fn frames_in(file: OwnedFd, count: usize) -> io::Result<Frames> {
+/// The first so many frames in a file that a worker has written, and what they need beside them: what it was just
+/// writing behind them when it died is no result.
+fn frames_in(file: OwnedFd, count: usize) -> io::Result<(Frames, Survey)> {
     // Another process may have a mapping by which it could write; then there has to be a copy.
     if let Ok(sealed) = Sealed::close_off(file.try_clone()?) {
-        let Some((sealed, _)) = sealed else { return Ok(Frames::Here(Vec::new())) };
-        let length = frames_of(sealed.bytes(), count);
-        return Ok(Frames::Mapped(Box::new(WholeFrames(sealed, length))));
+        let Some((sealed, _)) = sealed else { return Ok((Frames::Here(Vec::new()), Survey::default())) };
+        let survey = Survey::of(sealed.bytes(), count);
+        return Ok((Frames::Mapped(Box::new(WholeFrames(sealed, survey.length))), survey));
     }
     let mut bytes = memfd::read_scratch(&file)?;
-    bytes.truncate(frames_of(&bytes, count));
-    Ok(Frames::Here(bytes))
+    let survey = Survey::of(&bytes, count);
+    bytes.truncate(survey.length);
+    Ok((Frames::Here(bytes), survey))
 }
 
 /// How long a task took, and what stands before that in its final result.
@@ -73,6 +74,7 @@ impl Worker {
     pub(super) fn try_collect(&mut self, ended: &mut Vec<Parked>, now: Instant) -> Result<(), Damage> {
         let mut count = 0;
         let mut took = Duration::ZERO;
+        self.took_unawaited = false;
         while let Some(ticket) = self.sender.next_done()? {
             let Some(mut handed) = self.handed.pop_front() else { break };
             debug_assert_eq!(handed.ticket, ticket);
@@ -83,6 +85,7 @@ impl Worker {
                     return Err(damage);
                 }
             };
+            self.took_unawaited |= !handed.is_awaited;
             handed.parked.ran_for(elapsed);
             took += elapsed;
             count += 1;
@@ -92,7 +95,10 @@ impl Worker {
         if count > 0 {
             let last = took / count;
             self.has_served = true;
-            self.pace = Some(self.pace.map_or(last, |pace| (pace * 3 + last) / 4));
+            // A worker that had to wait for its processor has not become slower.
+            self.pace = Some(
+                self.pace.map_or(last, |pace| if last < pace { (pace + last) / 2 } else { (pace * 7 + last) / 8 }),
+            );
             self.idle_since = now;
         }
         Ok(())
@@ -113,14 +119,26 @@ impl Worker {
         let mut frames = Vec::new();
         let Items { here, spilled, serial } = self.sender.take_items(ticket, &mut frames)?;
         let (here, spilled) = (here as usize, spilled as usize);
+        // Were there more or fewer frames than items, each result behind them would be taken for another item's.
+        let damage = |what, found: usize| Damage::at(ticket, what, found as u64);
         if here > 0 {
-            self.sort_beside(parked, &frames);
+            let survey = Survey::of(&frames, here);
+            if survey.count < here {
+                return Err(damage("the number of results", survey.count));
+            }
+            if survey.length < frames.len() {
+                return Err(damage("what follows the results", frames.len() - survey.length));
+            }
+            self.sort_beside(parked, survey.beside);
             parked.ended(here, Frames::Here(frames));
         }
         if spilled > 0 {
             match self.sent(serial).and_then(|file| frames_in(file, spilled).map_err(lost)) {
-                Ok(frames) => {
-                    self.sort_beside(parked, frames.bytes());
+                Ok((_, survey)) if survey.count < spilled => {
+                    return Err(damage("the number of results in a file", survey.count));
+                }
+                Ok((frames, survey)) => {
+                    self.sort_beside(parked, survey.beside);
                     parked.ended(spilled, frames);
                 }
                 Err(error) => parked.failed(spilled, error),
@@ -152,7 +170,7 @@ impl Worker {
         if parked.items() == 1 {
             match ended {
                 Ok(frames) => {
-                    self.sort_beside(parked, frames.bytes());
+                    self.sort_beside(parked, Survey::of(frames.bytes(), 1).beside);
                     parked.ended(1, frames);
                 }
                 Err(error) => parked.failed(1, error),
@@ -171,9 +189,9 @@ impl Worker {
         memory.ok_or_else(|| lost("this process may not have more open files; raise `ulimit -n`"))
     }
 
-    /// Gives a task the descriptors that its results speak of.
-    fn sort_beside(&mut self, parked: &mut Parked, frames: &[u8]) {
-        for serial in beside_of(frames) {
+    /// Gives a task the descriptors that were sent for its next results under these numbers.
+    fn sort_beside(&mut self, parked: &mut Parked, serials: Vec<u32>) {
+        for serial in serials {
             self.listen();
             if let Some(descriptors) = self.post.take(serial) {
                 parked.came_beside(serial, descriptors);

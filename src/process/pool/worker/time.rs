@@ -59,6 +59,7 @@ impl Worker {
     /// When to look after it next.
     pub(in crate::process) fn alarm(&self, idle_timeout: Option<Duration>) -> Option<Instant> {
         let idles = self.is_idle() && !self.is_closed;
-        self.time_is_up().or_else(|| self.idle_since.checked_add(idle_timeout.filter(|_| idles)?))
+        let other = self.time_is_up().or_else(|| self.idle_since.checked_add(idle_timeout.filter(|_| idles)?));
+        other.into_iter().chain(self.looks_at).min()
     }
 }

@@ -6,7 +6,9 @@
 mod support;
 mod torture;
 
-use concurrent_futures::{Future, Promise, ReturnWhen, SharedFuture, ThreadPoolExecutor, as_completed, promise, wait};
+use concurrent_futures::{
+    Future, Promise, ReturnWhen, SharedFuture, SubmitOptions, ThreadPoolExecutor, as_completed, promise, wait,
+};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -165,6 +167,39 @@ const LITTER: [(&str, Litter); 5] = [
         });
     }),
 ];
+
+/// What is left of tasks that ended elsewhere than where they stood does not pile up in a queue that stays busy.
+#[test]
+fn leftovers_of_a_busy_pool_do_not_pile_up() {
+    // Kept, each part would come to this many cells of more than 100 bytes.
+    const TIMES: usize = 50_000;
+    const LIMIT: usize = 2 << 20;
+    let _alone = alone();
+    let _watchdog = support::watchdog();
+    let pool = ThreadPoolExecutor::builder().max_workers(1).queue_bound(4).build().unwrap();
+    let same = pool.clone();
+    let grown = pool.submit(move || {
+        let before = allocated();
+        (0..TIMES).for_each(|_| same.submit(|| ()).result(None).unwrap());
+        allocated().saturating_sub(before)
+    });
+    let grown = grown.result(None).unwrap();
+    assert!(grown < LIMIT, "tasks run in place: {grown} bytes");
+    let gate = LastGate::new();
+    let closed = gate.clone();
+    let busy = pool.submit(move || closed.wait());
+    support::eventually("it runs", || busy.running());
+    let before = allocated();
+    (0..TIMES).for_each(|_| assert!(pool.submit(|| ()).cancel()));
+    let grown = allocated().saturating_sub(before);
+    assert!(grown < LIMIT, "cancelled tasks: {grown} bytes");
+    gate.open();
+    let before = allocated();
+    let limit = || SubmitOptions::new().queue_timeout(Duration::from_secs(3600));
+    (0..TIMES).for_each(|_| pool.submit_with(limit(), || ()).result(None).unwrap());
+    let grown = allocated().saturating_sub(before);
+    assert!(grown < LIMIT, "tasks with a far limit: {grown} bytes");
+}
 
 /// Every worker makes litter and takes nothing else, so that nobody has a reason to look into its queue.
 #[test]

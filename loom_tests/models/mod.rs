@@ -9,6 +9,7 @@
 mod block_on;
 mod callbacks;
 mod cells;
+mod handing_over;
 mod latch;
 mod lifecycle;
 mod nested;
@@ -44,6 +45,15 @@ fn bounded(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
 /// Explores the first so many interleavings with at most so many preemptions, where there are millions.
 fn sampled(preemptions: usize, executions: usize, model: impl Fn() + Sync + Send + 'static) {
     explore(Some(preemptions), Some(executions), model);
+}
+
+/// Explores interleavings with at most one preemption of what happens between `loom::explore` and
+/// `loom::stop_exploring`, where what leads there would be millions: all of them, or the first so many.
+fn from_here(executions: Option<usize>, model: impl Fn() + Sync + Send + 'static) {
+    explore(Some(1), executions, move || {
+        loom::stop_exploring();
+        model();
+    });
 }
 
 fn explore(preemptions: Option<usize>, executions: Option<usize>, model: impl Fn() + Sync + Send + 'static) {

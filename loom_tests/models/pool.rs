@@ -1,10 +1,11 @@
 //! The pool: sleeping against submitting, submitting against closing.
 
-use super::{bounded, sampled, task};
+use super::{bounded, from_here, sampled, task};
 use crate::TaskError;
 use crate::pool::{Config, Pool};
 use crate::sync::{AtomicUsize, Deadline, Ordering};
 use crate::task::Future;
+use loom::sync::Notify;
 use loom::thread;
 use std::sync::Arc;
 use std::time::Duration;
@@ -103,6 +104,26 @@ fn submit_from_a_task() {
         let inner = Arc::clone(&pool);
         let outer = submit(&pool, move || submit(&inner, || 1));
         assert_eq!(outer.result(None).unwrap().result(None).unwrap(), 1);
+        shut_down(&pool);
+    });
+}
+
+/// Would show: a task that nobody comes to because a worker moved it into its own queue, where it was in no queue as
+/// another one lay down, and told nobody. The task before it waits for it, by means that the pool does not see.
+#[test]
+fn moving_against_sleep() {
+    from_here(None, || {
+        let pool = pool(2, 0);
+        let notified = Arc::new(Notify::new());
+        let notifies = Arc::clone(&notified);
+        // The worker comes by the first two as a searcher, and by the others when it is none.
+        drop(submit(&pool, || 1));
+        drop(submit(&pool, loom::explore));
+        let second = submit(&pool, move || notified.wait());
+        let third = submit(&pool, move || notifies.notify());
+        second.result(None).unwrap();
+        loom::stop_exploring();
+        third.result(None).unwrap();
         shut_down(&pool);
     });
 }

@@ -42,7 +42,9 @@ impl Pool {
     pub(super) fn after_leaving(&self, mut roster: MutexGuard<'_, Roster>) {
         self.crew.before_look();
         let roll = self.crew.load();
-        if (self.has_work() || roster.has_urgent()) && !roll.is_broken() && self.can_activate(roll) {
+        // In a pool that is over, what lies with a worker is dead: nobody who came for that would stay.
+        let wanted = if self.is_over(roll) { self.has_work() } else { self.wants_a_searcher() };
+        if (wanted || roster.has_urgent()) && !roll.is_broken() && self.can_activate(roll) {
             if let Activation::Refused(refusal) = self.activate_with(roster) {
                 self.fail_if_deserted(&refusal);
             }
@@ -67,6 +69,16 @@ impl Pool {
         }
     }
 
+    /// Sees to it that somebody looks, before long, at a future that the calling worker keeps for itself.
+    pub(super) fn after_handing_over(&self) {
+        let roll = self.crew.load_after_push();
+        if roll.is_closed() || roll.is_broken() {
+            self.push_was_late();
+        } else if roll.searching() == 0 && !roll.is_watched() && self.can_activate(roll) {
+            self.activate();
+        }
+    }
+
     /// The pool was closed, or broke, while a task was being pushed: somebody may have emptied the queues before it.
     #[cold]
     pub(super) fn push_was_late(&self) {
@@ -85,7 +97,17 @@ impl Pool {
 
     /// Whether there is anything that a worker without mail could take.
     pub(super) fn has_work(&self) -> bool {
-        !self.injector.is_empty() || self.slots().any(|slot| !slot.stealer.is_empty() || !slot.woken.is_empty())
+        !self.injector.is_empty() || self.slots().any(|slot| !slot.stealer.is_empty())
+    }
+
+    /// Whether there is anything that a worker keeps for itself: see `state::crew`.
+    pub(super) fn has_handed_over(&self) -> bool {
+        self.slots().any(|slot| !slot.woken.is_empty())
+    }
+
+    /// Whether somebody has to get up.
+    pub(super) fn wants_a_searcher(&self) -> bool {
+        self.has_work() || (!self.crew.load().is_watched() && self.has_handed_over())
     }
 
     /// Wakes a sleeper, or starts a thread, if nobody searches and the limit allows it.
@@ -93,7 +115,7 @@ impl Pool {
         let roster = self.lock();
         let roll = self.crew.load();
         // Somebody who was about to sleep may have taken what this call is for, and be busy with it by now.
-        if roll.searching() > 0 || !self.can_activate(roll) || !self.has_work() {
+        if roll.searching() > 0 || !self.can_activate(roll) || !self.wants_a_searcher() {
             return;
         }
         if let Activation::Refused(refusal) = self.activate_with(roster) {

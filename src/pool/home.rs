@@ -22,8 +22,10 @@ impl Pool {
 
 impl Home for Pool {
     fn woken(&self, task: Task) {
-        if let Err(task) = worker::push_woken(self, task) {
-            self.injector.push(task);
+        match worker::push_woken(self, task) {
+            Ok(false) => return self.after_handing_over(),
+            Ok(true) => {}
+            Err(task) => self.injector.push(task),
         }
         self.after_push();
     }

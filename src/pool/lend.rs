@@ -178,10 +178,7 @@ impl Worker {
 
     fn lend(&self, pause: &Pause<'_>, parker: &Parker, can_run: bool) -> Step {
         let wait = self.describe(pause, can_run);
-        // What this thread would have come to next is for whoever comes first.
-        if let Some(task) = self.own().woken.take() {
-            self.pool.injector.push(task);
-        }
+        self.pass_on_woken();
         // Before anybody takes the place, so that who has it finds this one listed as blocked.
         self.own().now(|now| now.blocked = true);
         let mut roster = self.pool.lock();
@@ -200,7 +197,7 @@ impl Worker {
         while let Some(decided) = wait.take() {
             // The count has changed, and a submit that saw the old one relies on this look.
             self.pool.crew.before_look();
-            let work = roster.has_urgent() || self.pool.has_work();
+            let work = roster.has_urgent() || self.pool.wants_a_searcher();
             let refused = if work {
                 let refused = self.pool.activate_for_lent_place(roster);
                 roster = self.pool.lock();

@@ -1,8 +1,8 @@
 //! Floor 3: the thread pool's engine.
 //!
 //! A submit pushes a task (`shared`) and makes sure that somebody will look (`activation`); a worker takes tasks until
-//! there are none (`worker`) and sleeps (`sleeping`); one that has to wait runs what it waits for or lends its place
-//! (`lend`). The counts behind all of this are one word, `state::crew`, which has the proof that no task is left lying;
+//! there are none (`worker`, `search`) and sleeps (`sleeping`); one that has to wait runs what it waits for or lends its
+//! place (`lend`). The counts behind all of this are one word, `state::crew`, which has the proof that no task is left lying;
 //! `roster` is what the lock guards.
 
 mod activation;
@@ -16,6 +16,7 @@ mod queues;
 mod report;
 mod room;
 mod roster;
+mod search;
 mod shared;
 mod sleeping;
 mod slot;

@@ -2,7 +2,7 @@
 
 use super::queues::Local;
 use crate::state::Crew;
-use crate::sync::{JoinHandle, Unparker};
+use crate::sync::{Deadline, JoinHandle, Unparker};
 use crate::task::{Awaited, CellRef, Owner};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,11 +10,18 @@ use std::time::{Duration, Instant};
 
 /// After the system refused a thread, how long the pool does not ask again unless it has to.
 const AFTER_REFUSAL: Duration = Duration::from_millis(20);
+/// After at most twice this time a future that was woken by a task is begun, however long that task goes on, if there is
+/// a worker to do it. Each look takes its processor a few microseconds.
+const WATCH: Duration = Duration::from_micros(500);
 
 #[derive(Default)]
 pub(super) struct Roster {
     /// Who sleeps; the last one to lie down gets up first, since its caches are warm.
-    pub(super) sleepers: Vec<Sleeper>,
+    sleepers: Vec<Sleeper>,
+    /// The slot of the sleeper who watches.
+    watcher: Option<usize>,
+    /// When whoever watches looks, unless that was said long ago; kept for the next one where he is woken before.
+    next_look: Option<Deadline>,
     /// Which slots have a thread.
     occupied: Vec<bool>,
     /// Tasks that somebody waits for with a lent place, and who: slot and depth. They go before all others.
@@ -217,17 +224,58 @@ impl Roster {
         true
     }
 
+    pub(super) fn lie_down(&mut self, sleeper: Sleeper) {
+        self.sleepers.push(sleeper);
+    }
+
+    pub(super) fn sleeps(&self, slot: usize) -> bool {
+        self.sleepers.iter().any(|sleeper| sleeper.slot == slot)
+    }
+
+    /// Gets the last one up who lay down, and who watches only if there is nobody else.
     pub(super) fn wake_last(&mut self, crew: &Crew) -> Option<Arc<Unparker>> {
-        let sleeper = self.sleepers.pop()?;
-        crew.wake();
-        Some(sleeper.unparker)
+        let others = self.sleepers.iter().rfind(|sleeper| !self.watches(sleeper.slot));
+        let slot = others.or(self.sleepers.last())?.slot;
+        self.wake_slot(slot, crew)
     }
 
     /// Gets one sleeper up, unless it is up already.
     pub(super) fn wake_slot(&mut self, slot: usize, crew: &Crew) -> Option<Arc<Unparker>> {
-        let at = self.sleepers.iter().position(|sleeper| sleeper.slot == slot)?;
+        let unparker = self.take_sleeper(slot, crew)?;
         crew.wake();
+        Some(unparker)
+    }
+
+    /// Takes one out of the list of sleepers, to get it up or to let it leave; it watches no more.
+    pub(super) fn take_sleeper(&mut self, slot: usize, crew: &Crew) -> Option<Arc<Unparker>> {
+        let at = self.sleepers.iter().rposition(|sleeper| sleeper.slot == slot)?;
+        self.stop_watching(slot, crew);
         Some(self.sleepers.remove(at).unparker)
+    }
+
+    /// A sleeper watches from now on, unless another one does: when it looks next.
+    pub(super) fn watch(&mut self, slot: usize, crew: &Crew) -> Option<Deadline> {
+        if self.watcher.is_none() {
+            self.watcher = Some(slot);
+            crew.set_watched(true);
+        }
+        self.watches(slot).then(|| *self.next_look.get_or_insert_with(|| Deadline::after(Some(WATCH))))
+    }
+
+    /// It looks now.
+    pub(super) fn begin_look(&mut self) {
+        self.next_look = None;
+    }
+
+    pub(super) fn watches(&self, slot: usize) -> bool {
+        self.watcher == Some(slot)
+    }
+
+    pub(super) fn stop_watching(&mut self, slot: usize, crew: &Crew) {
+        if self.watches(slot) {
+            self.watcher = None;
+            crew.set_watched(false);
+        }
     }
 
     /// How many threads have lent their places.

@@ -1,6 +1,11 @@
 //! How a worker thread lies down, gets up, and decides to leave.
+//!
+//! One of those who sleep *watches*, as long as workers hand over futures to themselves (`state::crew`): it looks now
+//! and then whether one still lies where it lay at the last look, because the task that woke it goes on, and if so gets up
+//! for it. When nothing has been handed over from one look to the next it sleeps like the others.
 
 use super::roster::Sleeper;
+use super::shared::Pool;
 use super::worker::Worker;
 use crate::sync::Deadline;
 
@@ -25,7 +30,7 @@ impl Worker {
             return stays;
         }
         self.pool.crew.searcher_sleeps();
-        roster.sleepers.push(self.sleeper());
+        roster.lie_down(self.sleeper());
         drop(roster);
         self.sleep()
     }
@@ -38,14 +43,15 @@ impl Worker {
         if roll.active() <= self.pool.config.max_workers {
             return true;
         }
-        if self.searching.get() {
+        self.pass_on_woken();
+        if self.search.searching.get() {
             self.pool.crew.searcher_sleeps()
         } else {
             self.pool.crew.surplus_sleeps()
         }
-        roster.sleepers.push(self.sleeper());
+        roster.lie_down(self.sleeper());
         drop(roster);
-        self.searching.set(true);
+        self.search.searching.set(true);
         self.sleep()
     }
 
@@ -59,42 +65,85 @@ impl Worker {
 
     /// In the list of sleepers: looks a last time, and parks.
     fn sleep(&self) -> bool {
-        self.searching.set(true);
-        self.pool.crew.before_look();
-        let deadline = Deadline::after(self.pool.config.idle_timeout);
-        let work = self.own().has_mail() || (self.pool.can_activate(self.pool.crew.load()) && self.pool.has_work());
-        if work && self.get_up() {
-            return true;
+        self.search.searching.set(true);
+        let leaves_at = Deadline::after(self.pool.config.idle_timeout);
+        loop {
+            self.pool.crew.before_look();
+            if self.has_work_for_sleeper() && self.get_up() {
+                return true;
+            }
+            let next_look = self.watch();
+            if self.parker.park_until(next_look.unwrap_or(leaves_at)) {
+                return true;
+            }
+            let mut roster = self.pool.lock();
+            if !roster.sleeps(self.number) {
+                // Somebody has just woken this thread, and is about to say so.
+                drop(roster);
+                self.parker.park_until(Deadline::NEVER);
+                return true;
+            }
+            let watches = roster.watches(self.number) && self.can_get_up();
+            if watches {
+                roster.begin_look();
+            }
+            if (watches && self.pool.hand_out_stale()) || self.has_work_for_sleeper() {
+                roster.wake_slot(self.number, &self.pool.crew);
+                return true;
+            }
+            if watches && self.search.handed_over.get() != self.pool.handed_over() {
+                continue;
+            }
+            roster.stop_watching(self.number, &self.pool.crew);
+            self.pool.crew.before_look();
+            let stays = self.can_get_up() && self.pool.wants_a_searcher();
+            if leaves_at.is_past() && !stays {
+                // Idle for long enough.
+                roster.take_sleeper(self.number, &self.pool.crew);
+                self.pool.crew.sleeper_leaves();
+                roster.leaving += 1;
+                return false;
+            }
         }
-        if self.parker.park_until(deadline) {
-            return true;
+    }
+
+    fn can_get_up(&self) -> bool {
+        self.pool.can_activate(self.pool.crew.load())
+    }
+
+    fn has_work_for_sleeper(&self) -> bool {
+        self.own().has_mail() || (self.can_get_up() && self.pool.has_work())
+    }
+
+    /// When this sleeper looks next, if it watches: if there is something to be watched, and nobody else does. Where it
+    /// could not get up, whoever makes room for that looks as well.
+    fn watch(&self) -> Option<Deadline> {
+        let handed_over = self.pool.handed_over();
+        let happens = self.search.handed_over.replace(handed_over) != handed_over || self.pool.has_handed_over();
+        if !happens {
+            return None;
         }
         let mut roster = self.pool.lock();
-        let Some(at) = roster.sleepers.iter().position(|sleeper| sleeper.slot == self.number) else {
-            // Somebody has just woken this thread, and is about to say so.
-            drop(roster);
-            self.parker.park_until(Deadline::NEVER);
-            return true;
-        };
-        roster.sleepers.remove(at);
-        if self.has_work() && self.pool.can_activate(self.pool.crew.load()) {
-            self.pool.crew.wake();
-            return true;
-        }
-        // Idle for long enough.
-        self.pool.crew.sleeper_leaves();
-        roster.leaving += 1;
-        false
+        let goes_on = roster.watches(self.number);
+        let may_watch = goes_on || (roster.sleeps(self.number) && self.can_get_up());
+        may_watch.then(|| roster.watch(self.number, &self.pool.crew)).flatten()
     }
 
     /// Leaves the list of sleepers, unless somebody else took this thread out of it and is about to unpark it.
     fn get_up(&self) -> bool {
-        let mut roster = self.pool.lock();
-        let Some(at) = roster.sleepers.iter().position(|sleeper| sleeper.slot == self.number) else {
-            return false;
-        };
-        roster.sleepers.remove(at);
-        self.pool.crew.wake();
-        true
+        self.pool.lock().wake_slot(self.number, &self.pool.crew).is_some()
+    }
+}
+
+impl Pool {
+    /// How many futures workers have handed over to themselves so far; may wrap.
+    fn handed_over(&self) -> usize {
+        self.slots().fold(0, |sum, slot| sum.wrapping_add(slot.woken.puts()))
+    }
+
+    /// Puts futures that their workers do not come to where all look. Says whether there was one.
+    fn hand_out_stale(&self) -> bool {
+        let stale = self.slots().filter_map(|slot| slot.woken.take_stale());
+        stale.map(|task| self.injector.push(task)).count() > 0
     }
 }

@@ -12,7 +12,7 @@ pub(super) struct Slot {
     /// Of its mail: tells apart what only this slot's thread may run.
     pub(super) owner: Owner,
     pub(super) stealer: Stealer,
-    /// The future that the slot's thread woke last. It goes first there, and is anybody's who has nothing else to do.
+    /// The future that the slot's thread woke last. It goes first there, and is anybody's if that does not come to it.
     pub(super) woken: Handoff,
     /// Tasks for this slot alone.
     mail: Mutex<VecDeque<Task>>,

@@ -1,72 +1,34 @@
-//! A worker thread: takes tasks until there are none, and sleeps.
-//!
-//! Order of search: what somebody waits for with a lent place, the slot's own mail, the future that this thread woke
-//! last, the thread's own queue, the injector, the other threads' queues, and at last the futures that those woke last.
-//! Every so often all others' queues come before the own one, so that a task that keeps submitting others does not keep
-//! out what comes from outside; and futures that keep waking each other let the queues have a turn.
+//! A worker thread, from its first step to its last: takes tasks until there are none (`search`), and sleeps
+//! (`sleeping`).
 #![expect(unsafe_code, reason = "a pointer to the thread's own worker")]
 
 use super::lend::Starting;
 use super::queues::Local;
+use super::search::{Found, Search, end_search};
 use super::shared::Pool;
 use super::slot::Slot;
 use super::stack::Stack;
 use super::sys::{self, CoarseTime};
 use crate::error::TaskError;
-use crate::state::{Roll, Stop};
+use crate::state::Stop;
 use crate::sync::{Mutex, Parker, contain, drop_contained, thread_local};
 use crate::task::{self, Begun, CellRef, Home, Residence, Runner, Task};
 use std::any::Any;
 use std::cell::Cell;
 use std::sync::Arc;
 
-/// One in so many turns begins with the injector, and the other threads' queues.
-const INJECTOR_FIRST: u32 = 61;
-/// How many futures in a row may overtake the queues because they were just woken.
-const WOKEN_IN_A_ROW: u32 = 8;
 /// After how many submits from its own tasks a worker looks whether its queue should be swept.
 const SWEEP_EVERY: usize = 1024;
 /// How many tasks that were run in place may be left in the own queue before it is swept.
 const SWEEP_AFTER: usize = 64;
-/// How often a searcher looks everywhere before it sleeps.
-const SEARCH_ROUNDS: u32 = 3;
-
-/// A task to run, and where it stood.
-enum Found {
-    /// In a queue, from which it was taken.
-    Queued(Task),
-    /// In a queue, in which it still is: somebody who waits for it put it on the list that goes first.
-    Ahead(CellRef),
-    /// In this slot's mail.
-    Mail(Task),
-}
-
-impl Found {
-    fn into_task(self) -> Task {
-        match self {
-            Found::Queued(task) | Found::Mail(task) => task,
-            Found::Ahead(task) => Task::new(task),
-        }
-    }
-}
 
 pub(super) struct Worker {
     pub(super) pool: Arc<Pool>,
     pub(super) number: usize,
-    local: Local,
+    pub(super) local: Local,
     pub(super) stack: Stack,
     pub(super) parker: Parker,
-    turn: Cell<u32>,
-    /// How many futures in a row have overtaken the queues.
-    woken_in_a_row: Cell<u32>,
-    /// There may be a future in the own queue that nobody else was told of.
-    unannounced: Cell<bool>,
-    /// A future has just made way for others.
-    yielded: Cell<bool>,
-    /// Where the next round through the others begins.
-    seed: Cell<u32>,
-    /// Counted as searching.
-    pub(super) searching: Cell<bool>,
+    pub(super) search: Search,
     /// Tasks on this thread's stack.
     nesting: Cell<usize>,
     /// Tasks that were run in place since the own queue was last swept.
@@ -122,17 +84,19 @@ pub(super) fn push_local(pool: &Pool, task: Task) -> Result<(), Task> {
     task.map_or(Ok(()), Err)
 }
 
-/// Puts a future that was woken where the calling thread looks first, if that is a worker of the pool.
-pub(super) fn push_woken(pool: &Pool, task: Task) -> Result<(), Task> {
-    let mut task = Some(task);
+/// Puts a future that was woken where the calling thread looks first, if that is a worker of the pool. `true`: what had
+/// been there is in its queue now.
+pub(super) fn push_woken(pool: &Pool, task: Task) -> Result<bool, Task> {
+    let (mut task, mut overtakes) = (Some(task), false);
     current(|worker| {
         if std::ptr::eq(&raw const *worker.pool, pool) && worker.depth() == 0 {
             if let Some(overtaken) = task.take().and_then(|task| worker.own().woken.put(task)) {
                 worker.push_last(overtaken);
+                overtakes = true;
             }
         }
     });
-    task.map_or(Ok(()), Err)
+    task.map_or(Ok(overtakes), Err)
 }
 
 /// A worker thread's whole life. It is counted as a searcher when it starts.
@@ -167,12 +131,7 @@ pub(super) fn main(pool: Arc<Pool>, number: usize, delivered: &Mutex<Option<Loca
                 local,
                 stack,
                 parker: Parker::new(),
-                turn: Cell::new(0),
-                woken_in_a_row: Cell::new(0),
-                unannounced: Cell::new(false),
-                yielded: Cell::new(false),
-                seed: Cell::new(number as u32),
-                searching: Cell::new(true),
+                search: Search::new(number),
                 nesting: Cell::new(0),
                 left_behind: Cell::new(0),
                 pushed: Cell::new(0),
@@ -208,16 +167,6 @@ fn initial_state(pool: &Arc<Pool>, number: usize) -> Result<Box<dyn Any>, String
     match contain(|| starting(pool, number, || initializer(number))) {
         Ok(made) => made,
         Err(payload) => Err(payload.text()),
-    }
-}
-
-/// The last searcher, or not, has found something to do: if there is more, somebody else should look.
-fn end_search(pool: &Arc<Pool>) {
-    if pool.crew.end_search() {
-        pool.crew.before_look();
-        if pool.has_work() {
-            pool.activate();
-        }
     }
 }
 
@@ -310,134 +259,12 @@ impl Worker {
         slot.restore_began(outer);
     }
 
-    // ------------------------------------------------------------------------------------------ looking
-
-    /// The next task; `None` when the thread is to end. Between two tasks is where a surplus thread parks.
-    fn next(&self) -> Option<Found> {
-        loop {
-            let roll = self.pool.crew.load();
-            if self.is_surplus(roll) {
-                if !self.sleep_as_surplus() {
-                    return None;
-                }
-                continue;
-            }
-            if let Some(found) = self.look(roll) {
-                if roll.is_closed() && self.pool.stops() == Some(Stop::Cancelled) {
-                    // It was on its way from one queue to another when the queues were emptied.
-                    let taken = !matches!(found, Found::Ahead(_));
-                    self.pool.cancel(found.into_task(), taken);
-                    continue;
-                }
-                if self.unannounced.replace(false) {
-                    // What is in the own queue now waits for something else.
-                    self.pool.after_push();
-                }
-                return Some(found);
-            }
-            if !self.is_surplus(self.pool.crew.load()) && !self.sleep_as_searcher() {
-                return None;
-            }
-        }
-    }
-
-    /// One thread too many, as after the return from a lent wait. Its mail it runs all the same: nobody else may.
-    fn is_surplus(&self, roll: Roll) -> bool {
-        roll.active() > self.pool.config.max_workers && !self.own().has_mail()
-    }
-
-    fn look(&self, roll: Roll) -> Option<Found> {
-        if !self.searching.get() {
-            if let Some(task) = self.look_near(roll) {
-                return Some(task);
-            }
-            self.pool.crew.begin_search();
-            self.searching.set(true);
-        }
-        for _ in 0..SEARCH_ROUNDS {
-            let roll = self.pool.crew.load();
-            if self.is_surplus(roll) {
-                return None;
-            }
-            let found = self.look_near(roll).or_else(|| self.look_far().map(Found::Queued));
-            if found.is_some() {
-                self.stop_searching();
-                return found;
-            }
-        }
-        None
-    }
-
-    /// What this thread comes by without disturbing others.
-    fn look_near(&self, roll: Roll) -> Option<Found> {
-        if roll.has_urgent() {
-            let urgent = self.pool.lock().pop_urgent(&self.pool.crew);
-            if let Some(task) = urgent {
-                return Some(Found::Ahead(task));
-            }
-        }
-        let slot = self.own();
-        if slot.has_mail() {
-            if let Some(task) = slot.pop_mail() {
-                return Some(Found::Mail(task));
-            }
-        }
-        if self.woken_in_a_row.get() < WOKEN_IN_A_ROW {
-            if let Some(task) = slot.woken.take() {
-                self.woken_in_a_row.set(self.woken_in_a_row.get() + 1);
-                return Some(Found::Queued(task));
-            }
-        }
-        self.woken_in_a_row.set(0);
-        self.look_in_queues().or_else(|| slot.woken.take()).map(Found::Queued)
-    }
-
-    fn look_in_queues(&self) -> Option<Task> {
-        self.turn.set(self.turn.get().wrapping_add(1));
-        let own = || {
-            let task = self.local.pop()?;
-            self.unannounced.set(false);
-            Some(task)
-        };
-        let injector = || self.pool.injector.take(&self.local);
-        let yielded = self.yielded.replace(false);
-        if self.turn.get() % INJECTOR_FIRST != 0 {
-            return if yielded { injector().or_else(own) } else { own().or_else(injector) };
-        }
-        // Others may be busy for ever with what is before the tasks in their queues, and the injector never be empty.
-        if self.turn.get() % (2 * INJECTOR_FIRST) == 0 {
-            self.look_far().or_else(injector).or_else(own)
-        } else {
-            injector().or_else(|| self.look_far()).or_else(own)
-        }
-    }
-
-    fn look_far(&self) -> Option<Task> {
-        let count = self.pool.slots().len();
-        // A linear congruential step is enough to keep searchers from following each other.
-        let seed = self.seed.get().wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        self.seed.set(seed);
-        let start = seed as usize % count.max(1);
-        let slots = || self.pool.slots().enumerate();
-        slots()
-            .skip(start)
-            .chain(slots().take(start))
-            .filter(|(number, _)| *number != self.number)
-            .find_map(|(_, slot)| slot.stealer.take(&self.local))
-            .or_else(|| slots().find_map(|(_, slot)| slot.woken.take()))
-    }
+    // ------------------------------------------------------------------------------------------ its queue
 
     /// Queues a task behind those of this thread.
-    fn push_last(&self, task: Task) {
+    pub(super) fn push_last(&self, task: Task) {
         if let Err(task) = push_local(&self.pool, task) {
             self.pool.injector.push(task);
-        }
-    }
-
-    /// Has no effect on a thread that is no searcher.
-    pub(super) fn stop_searching(&self) {
-        if self.searching.replace(false) {
-            end_search(&self.pool);
         }
     }
 
@@ -490,10 +317,9 @@ impl Worker {
 /// While the last step of a task is ahead and nothing is queued nearby, the worker already counts as searching.
 impl Runner for Worker {
     fn about_to_be_idle(&self) {
-        let last = self.nesting.get() == 1 && !self.searching.get();
+        let last = self.nesting.get() == 1 && !self.search.searching.get();
         if last && self.local.is_empty() && self.pool.injector.is_empty() && self.own().woken.is_empty() {
-            self.pool.crew.begin_search();
-            self.searching.set(true);
+            self.begin_search();
         }
     }
 
@@ -522,14 +348,6 @@ impl Runner for Worker {
     }
 
     fn again(&self, task: Task) {
-        // With nothing before it this thread comes to it next, and nobody else need know.
-        let next = self.local.is_empty() && self.nesting.get() == 1;
-        self.yielded.set(true);
-        self.push_last(task);
-        if next && self.pool.config.max_workers > 1 {
-            self.unannounced.set(true);
-        } else {
-            self.pool.after_push();
-        }
+        self.queue_again(task, self.nesting.get() == 1);
     }
 }

@@ -13,6 +13,8 @@
 //!   asking; a surplus that comes of it parks at its next task boundary.
 //! * `CLOSED`, `BROKEN`: no task is taken any more. Never cleared.
 //! * `URGENT`: the pool's list of tasks that go first is not empty. Changes with the list, under the pool's lock.
+//! * `WATCHED`: one of the sleepers looks again before long at the futures that others have woken and kept for
+//!   themselves. Changes under the pool's lock.
 //!
 //! # No task is left lying
 //! A submit pushes, fences, and then reads the word; a searcher leaves the search (to sleep, or because it found a
@@ -20,6 +22,18 @@
 //! the other: either the submit sees that nobody searches, and wakes or starts a thread itself, or the searcher sees
 //! the task, and stays up or wakes another. The same pair of fences stands between a submit and the two flags that
 //! never clear: a submit that did not see the flag was seen by whoever empties the queues after setting it.
+//!
+//! A worker that takes several tasks from one queue and puts them into its own does as a submit does: for a moment they
+//! were in neither, and who looked then may be lying down.
+//!
+//! A future that a worker's task has woken is next on that worker, which most often comes to it at once. To get another
+//! one up for it each time costs more than to run it; but the task may as well go on for long, or wait for the future by
+//! means that nobody sees. So the worker puts it where it will look next, fences, and reads the word: if somebody watches,
+//! or nobody could get up, it does nothing. A watcher that stops because nothing has happened for a while, or is to leave,
+//! takes the flag away, fences, and looks once more. One that was woken for something else does so as every searcher,
+//! when it lies down again, or when it has found something to do and nobody else searches. Whoever makes room for another
+//! one to get up (lies down, leaves, or lends its place) fences and looks as well. So either the worker sees that nobody
+//! watches, and gets somebody up, or the future is seen.
 //!
 //! Fences, not `SeqCst` loads: loom treats the latter as acquire loads, and a proof written with them could not be
 //! checked.
@@ -36,6 +50,7 @@ const SEARCHING: u64 = 1 << (3 * BITS);
 const CLOSED: u64 = 1 << (4 * BITS);
 const BROKEN: u64 = CLOSED << 1;
 const URGENT: u64 = CLOSED << 2;
+const WATCHED: u64 = CLOSED << 3;
 
 /// The most threads that one pool can count.
 pub(crate) const MAX_THREADS: usize = FIELD as usize;
@@ -83,6 +98,10 @@ impl Roll {
 
     pub(crate) fn has_urgent(self) -> bool {
         self.0 & URGENT != 0
+    }
+
+    pub(crate) fn is_watched(self) -> bool {
+        self.0 & WATCHED != 0
     }
 }
 
@@ -200,12 +219,21 @@ impl Crew {
 
     /// Under the pool's lock: the list of urgent tasks is empty, or is not.
     pub(crate) fn set_urgent(&self, urgent: bool) {
-        if urgent {
+        self.set(URGENT, urgent);
+    }
+
+    /// Under the pool's lock: one of the sleepers watches, or none does.
+    pub(crate) fn set_watched(&self, watched: bool) {
+        self.set(WATCHED, watched);
+    }
+
+    fn set(&self, flag: u64, on: bool) {
+        if on {
             // ORDERING: AcqRel as in `change`.
-            self.0.fetch_or(URGENT, Ordering::AcqRel);
+            self.0.fetch_or(flag, Ordering::AcqRel);
         } else {
             // ORDERING: as above.
-            self.0.fetch_and(!URGENT, Ordering::AcqRel);
+            self.0.fetch_and(!flag, Ordering::AcqRel);
         }
     }
 }
@@ -219,6 +247,8 @@ impl fmt::Debug for Roll {
             .field("searching", &self.searching())
             .field("closed", &self.is_closed())
             .field("broken", &self.is_broken())
+            .field("urgent", &self.has_urgent())
+            .field("watched", &self.is_watched())
             .finish()
     }
 }

@@ -107,6 +107,38 @@ fn what_one_that_never_waits_has_queued_is_taken_by_the_other_worker() {
     }
 }
 
+/// The same where the other worker never runs out of what is its own.
+#[test]
+fn what_one_that_never_waits_has_woken_is_taken_by_a_worker_that_is_never_idle() {
+    let _watchdog = watchdog();
+    let pool = pool(2);
+    for _ in 0..scaled(50) {
+        let (until, over) = for_ever();
+        let gate = LastGate::new();
+        let (sender, receiver) = oneshot::channel();
+        let (begun, closed) = (Gate::new(), gate.clone());
+        let tell = begun.clone();
+        let woken = pool.spawn(receiver);
+        eventually("it waits", || woken.running());
+        let busy = pool.spawn(async move {
+            while !until.is_over() {
+                task::yield_now().await;
+            }
+        });
+        let greedy = pool.spawn(async move {
+            sender.send(SEVEN).unwrap();
+            tell.open();
+            closed.wait();
+        });
+        begun.wait();
+        assert_eq!(woken.result(LONG).unwrap(), Ok(SEVEN));
+        gate.open();
+        drop(over);
+        greedy.result(LONG).unwrap();
+        busy.result(LONG).unwrap();
+    }
+}
+
 /// async-executor's and tokio's "LIFO slot" question: two that always have each other next.
 #[test]
 fn two_that_wake_each_other_for_ever_keep_nobody_out() {

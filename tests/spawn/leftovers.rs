@@ -2,9 +2,10 @@
 
 use crate::support::{Gate, eventually, watchdog};
 use concurrent_futures::{CancelOnDrop, Future, Shutdown, ThreadPoolExecutor, blocking, task};
+use futures::channel::oneshot;
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 use std::task::{Poll, Waker};
 use std::thread;
@@ -156,4 +157,36 @@ fn what_a_blocked_thread_has_woken_is_not_kept_out_by_others() {
         ended.unwrap();
         waking.result(None).unwrap();
     });
+}
+
+/// A future that was woken lies with a worker that does not come to it, and is dead: in a pool that is closed nobody is
+/// started for it, because whoever came would leave, and be replaced, again and again.
+#[test]
+fn a_closed_pool_starts_nobody_for_what_is_dead() {
+    let _watchdog = watchdog();
+    let starts = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&starts);
+    let count = move |_| _ = counted.fetch_add(1, Ordering::Relaxed);
+    let pool = ThreadPoolExecutor::builder().max_workers(2).on_thread_start(count).build().unwrap();
+    let (sender, receiver) = oneshot::channel();
+    let woken = pool.spawn(receiver);
+    eventually("it waits", || pool.stats().suspended == 1);
+    let (other, others) = busy(&pool, 1);
+    let (gate, told) = (Gate::new(), Gate::new());
+    let (closed, tell) = (gate.clone(), told.clone());
+    let greedy = pool.spawn(async move {
+        sender.send(()).unwrap();
+        tell.open();
+        closed.wait();
+    });
+    told.wait();
+    assert!(woken.cancel());
+    pool.shutdown(Shutdown::no_wait());
+    other.open();
+    others.iter().for_each(|other| other.result(None).unwrap());
+    eventually("its thread has left", || pool.workers().len() == 1);
+    gate.open();
+    greedy.result(None).unwrap();
+    assert_eq!(pool.shutdown(Shutdown::wait()).abandoned, 0);
+    assert_eq!(starts.load(Ordering::Relaxed), 2);
 }

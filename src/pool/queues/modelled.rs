@@ -38,43 +38,55 @@ impl Queue {
         self.length.store(tasks.len(), Ordering::Relaxed);
         task
     }
+
+    /// Moves the one behind it over, which is in no queue for a moment.
+    fn pop_and_move(&self, local: &Local) -> Option<Task> {
+        let task = self.pop()?;
+        if let Some(next) = self.pop() {
+            local.push(next);
+        }
+        Some(task)
+    }
 }
 
-pub(in super::super) struct Injector(Queue);
+pub(in super::super) struct Injector {
+    queue: Queue,
+    serial: bool,
+}
 pub(in super::super) struct Local(Arc<Queue>);
 pub(in super::super) struct Stealer(Arc<Queue>);
 
 impl Injector {
-    pub(in super::super) fn new(_serial: bool) -> Self {
-        Injector(Queue::new())
+    pub(in super::super) fn new(serial: bool) -> Self {
+        Injector { queue: Queue::new(), serial }
     }
 
     pub(in super::super) fn sweep(&self, is_dead: impl Fn(&Task) -> bool) -> Vec<Task> {
-        let mut tasks = self.0.tasks.lock();
+        let mut tasks = self.queue.tasks.lock();
         let (dead, live) = std::mem::take(&mut *tasks).into_iter().partition(is_dead);
         *tasks = Vec::into(live);
-        self.0.length.store(tasks.len(), Ordering::Relaxed);
+        self.queue.length.store(tasks.len(), Ordering::Relaxed);
         dead
     }
 
     pub(in super::super) fn push(&self, task: Task) {
-        self.0.push(task);
+        self.queue.push(task);
     }
 
     pub(in super::super) fn is_empty(&self) -> bool {
-        self.0.len() == 0
+        self.queue.len() == 0
     }
 
     pub(in super::super) fn len(&self) -> usize {
-        self.0.len()
+        self.queue.len()
     }
 
-    pub(in super::super) fn take(&self, _local: &Local) -> Option<Task> {
-        self.0.pop()
+    pub(in super::super) fn take(&self, local: &Local) -> Option<Task> {
+        if self.serial { self.queue.pop() } else { self.queue.pop_and_move(local) }
     }
 
     pub(in super::super) fn take_one(&self) -> Option<Task> {
-        self.0.pop()
+        self.queue.pop()
     }
 }
 
@@ -105,8 +117,8 @@ impl Local {
 }
 
 impl Stealer {
-    pub(in super::super) fn take(&self, _local: &Local) -> Option<Task> {
-        self.0.pop()
+    pub(in super::super) fn take(&self, local: &Local) -> Option<Task> {
+        self.0.pop_and_move(local)
     }
 
     pub(in super::super) fn take_one(&self) -> Option<Task> {

@@ -85,6 +85,8 @@ impl Injector {
     /// Takes one task, and may move some more over to `local`.
     pub(in super::super) fn take(&self, local: &Local) -> Option<Task> {
         match self {
+            // The other way finds that out too, with a fence.
+            Injector::Shared(queue) if queue.is_empty() => None,
             Injector::Shared(queue) => settle(|| queue.steal_batch_and_pop(&local.0)),
             Injector::Serial(_) => self.take_one(),
         }

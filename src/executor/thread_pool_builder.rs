@@ -98,7 +98,8 @@ impl<S: 'static> ThreadPoolBuilder<S> {
         self
     }
 
-    /// How long a thread without work stays. Default: 10 seconds; `None` for as long as the pool is there.
+    /// How long a thread without work stays. Default: 10 seconds; `None` for as long as the pool is there. While futures
+    /// wake each other, one thread stays to see that none of them waits for long behind the task that woke it.
     pub fn idle_timeout(mut self, timeout: impl Into<Option<Duration>>) -> Self {
         self.config.idle_timeout = timeout.into();
         self

@@ -233,7 +233,8 @@ impl Pool {
     pub(crate) fn unfinished(&self) -> usize {
         let mut looks = if is_worker_of(self) { 1 } else { LOOKS_FOR_SEARCHERS };
         loop {
-            // A task in the hand of a searcher is in no queue any more, and not yet said to run.
+            // A task in the hand of a searcher is in no queue any more, and not yet said to run. (One that a sleeper who
+            // watches moves from a worker's place to the queue is in neither for a few instructions, too.)
             let certain = self.crew.load().searching() == 0;
             let stats = self.stats();
             let roster = self.lock();

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 /// After the system refused a thread, how long the pool does not ask again unless it has to.
 const AFTER_REFUSAL: Duration = Duration::from_millis(20);
-/// After at most twice this time a future that was woken by a task is begun, however long that task goes on, if there is
-/// a worker to do it. Each look takes its processor a few microseconds.
+/// How often whoever watches looks. After about twice this time a future that was woken by a task is begun, however long
+/// that task goes on, if there is a worker to do it. Each look takes its processor a few microseconds.
 const WATCH: Duration = Duration::from_micros(500);
 
 #[derive(Default)]
@@ -20,8 +20,10 @@ pub(super) struct Roster {
     sleepers: Vec<Sleeper>,
     /// The slot of the sleeper who watches.
     watcher: Option<usize>,
-    /// When whoever watches looks, unless that was said long ago; kept for the next one where he is woken before.
+    /// When whoever watches looks, if he has not; kept for the next one where he is woken before.
     next_look: Option<Deadline>,
+    /// How many futures workers had handed over to themselves at the last look.
+    handed_over: usize,
     /// Which slots have a thread.
     occupied: Vec<bool>,
     /// Tasks that somebody waits for with a lent place, and who: slot and depth. They go before all others.
@@ -262,9 +264,10 @@ impl Roster {
         self.watches(slot).then(|| *self.next_look.get_or_insert_with(|| Deadline::after(Some(WATCH))))
     }
 
-    /// It looks now.
-    pub(super) fn begin_look(&mut self) {
+    /// Whoever watches looks now. Says whether futures have been handed over since the last look.
+    pub(super) fn begin_look(&mut self, handed_over: usize) -> bool {
         self.next_look = None;
+        std::mem::replace(&mut self.handed_over, handed_over) != handed_over
     }
 
     pub(super) fn watches(&self, slot: usize) -> bool {

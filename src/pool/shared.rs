@@ -109,7 +109,7 @@ impl Pool {
     }
 
     pub(super) fn slots(&self) -> impl DoubleEndedIterator<Item = &Slot> + ExactSizeIterator {
-        // ORDERING: Acquire pairs with the Release in `open_slot`.
+        // ORDERING: Acquire pairs with the Release in `open`.
         let made = self.slots_made.load(Ordering::Acquire);
         self.slots[..made].iter().map(|slot| match slot.get() {
             Some(slot) => &**slot,

@@ -51,7 +51,6 @@ impl Worker {
         }
         roster.lie_down(self.sleeper());
         drop(roster);
-        self.search.searching.set(true);
         self.sleep()
     }
 
@@ -63,16 +62,18 @@ impl Worker {
         self.pool.has_work() || self.own().has_mail()
     }
 
-    /// In the list of sleepers: looks a last time, and parks.
+    /// In the list of sleepers: looks once more, and parks, again and again if it watches. `false`: the thread is to end;
+    /// one that watches stays as long as futures are handed over.
     fn sleep(&self) -> bool {
         self.search.searching.set(true);
         let leaves_at = Deadline::after(self.pool.config.idle_timeout);
+        let mut goes_on = false;
         loop {
             self.pool.crew.before_look();
             if self.has_work_for_sleeper() && self.get_up() {
                 return true;
             }
-            let next_look = self.watch();
+            let next_look = self.watch(goes_on);
             if self.parker.park_until(next_look.unwrap_or(leaves_at)) {
                 return true;
             }
@@ -83,15 +84,14 @@ impl Worker {
                 self.parker.park_until(Deadline::NEVER);
                 return true;
             }
+            let happens = roster.watches(self.number) && roster.begin_look(self.pool.handed_over());
             let watches = roster.watches(self.number) && self.can_get_up();
-            if watches {
-                roster.begin_look();
-            }
             if (watches && self.pool.hand_out_stale()) || self.has_work_for_sleeper() {
                 roster.wake_slot(self.number, &self.pool.crew);
                 return true;
             }
-            if watches && self.search.handed_over.get() != self.pool.handed_over() {
+            goes_on = watches && happens;
+            if goes_on {
                 continue;
             }
             roster.stop_watching(self.number, &self.pool.crew);
@@ -115,17 +115,17 @@ impl Worker {
         self.own().has_mail() || (self.can_get_up() && self.pool.has_work())
     }
 
-    /// When this sleeper looks next, if it watches: if there is something to be watched, and nobody else does. Where it
-    /// could not get up, whoever makes room for that looks as well.
-    fn watch(&self) -> Option<Deadline> {
+    /// When this sleeper looks next, if it watches: if it goes on with that, or there is something to be watched, and nobody
+    /// else does. Where it could not get up, whoever makes room for that looks as well.
+    fn watch(&self, goes_on: bool) -> Option<Deadline> {
         let handed_over = self.pool.handed_over();
         let happens = self.search.handed_over.replace(handed_over) != handed_over || self.pool.has_handed_over();
-        if !happens {
+        if !goes_on && !happens {
             return None;
         }
         let mut roster = self.pool.lock();
-        let goes_on = roster.watches(self.number);
-        let may_watch = goes_on || (roster.sleeps(self.number) && self.can_get_up());
+        // Somebody may have got it up meanwhile.
+        let may_watch = roster.watches(self.number) || (roster.sleeps(self.number) && self.can_get_up());
         may_watch.then(|| roster.watch(self.number, &self.pool.crew)).flatten()
     }
 

@@ -28,12 +28,12 @@
 //!
 //! A future that a worker's task has woken is next on that worker, which most often comes to it at once. To get another
 //! one up for it each time costs more than to run it; but the task may as well go on for long, or wait for the future by
-//! means that nobody sees. So the worker puts it where it will look next, fences, and reads the word: if somebody watches,
-//! or nobody could get up, it does nothing. A watcher that stops because nothing has happened for a while, or is to leave,
-//! takes the flag away, fences, and looks once more. One that was woken for something else does so as every searcher,
-//! when it lies down again, or when it has found something to do and nobody else searches. Whoever makes room for another
-//! one to get up (lies down, leaves, or lends its place) fences and looks as well. So either the worker sees that nobody
-//! watches, and gets somebody up, or the future is seen.
+//! means that nobody sees. So the worker puts it where it will look next, fences, and reads the word: if somebody watches
+//! or searches, or nobody could get up, it does nothing. A watcher that stops (because nothing has happened for a while,
+//! because it is to leave, or because it could not get up) takes the flag away, fences, and looks once more. A searcher, as
+//! who watched and was woken is one, does so when it lies down, or when it has found something to do and nobody else
+//! searches. Whoever makes room for another one to get up (lies down, leaves, or lends its place) fences and looks as well.
+//! So either the worker sees that nobody is going to look, and gets somebody up, or the future is seen.
 //!
 //! Fences, not `SeqCst` loads: loom treats the latter as acquire loads, and a proof written with them could not be
 //! checked.

@@ -11,7 +11,7 @@ pub(crate) struct Handoff {
     task: AtomicPtr<Header>,
     /// How many tasks were put in; may wrap. Written by whoever fills it only.
     puts: AtomicUsize,
-    /// The same at the last look for what is stale.
+    /// The same at the last look for what is stale that found something.
     seen: AtomicUsize,
 }
 
@@ -38,8 +38,8 @@ impl Handoff {
         self.puts.load(Ordering::Relaxed)
     }
 
-    /// Takes what was there at the last such look too, whoever looked; two who look one right after the other take a task
-    /// a little early.
+    /// Takes what was there at the last such look too, whoever looked. It is a guess: two who look one right after the other
+    /// take a task a little early.
     pub(crate) fn take_stale(&self) -> Option<Task> {
         if self.is_empty() {
             return None;

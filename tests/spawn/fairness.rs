@@ -49,25 +49,31 @@ fn assert_open(pool: &ThreadPoolExecutor) {
     }
 }
 
+/// A future, and one that has woken it and then keeps its worker until the gate opens.
+fn woken_by_a_greedy_one(pool: &ThreadPoolExecutor) -> (Future<Result<u32, oneshot::Canceled>>, LastGate, Future<()>) {
+    let gate = LastGate::new();
+    let (sender, receiver) = oneshot::channel();
+    let (begun, closed) = (Gate::new(), gate.clone());
+    let tell = begun.clone();
+    let woken = pool.spawn(receiver);
+    eventually("it waits", || woken.running());
+    let greedy = pool.spawn(async move {
+        // It would be polled by this very worker next.
+        sender.send(SEVEN).unwrap();
+        tell.open();
+        closed.wait();
+    });
+    begun.wait();
+    (woken, gate, greedy)
+}
+
 /// A future that computes for ever has one worker; whoever it wakes before is for the other.
 #[test]
 fn one_that_never_waits_has_one_worker_only() {
     let _watchdog = watchdog();
     let pool = pool(2);
     for _ in 0..scaled(200) {
-        let gate = LastGate::new();
-        let (sender, receiver) = oneshot::channel();
-        let (begun, closed) = (Gate::new(), gate.clone());
-        let tell = begun.clone();
-        let woken = pool.spawn(receiver);
-        eventually("it waits", || woken.running());
-        let greedy = pool.spawn(async move {
-            // It would be polled by this very worker next.
-            sender.send(SEVEN).unwrap();
-            tell.open();
-            closed.wait();
-        });
-        begun.wait();
+        let (woken, gate, greedy) = woken_by_a_greedy_one(&pool);
         assert_eq!(woken.result(LONG).unwrap(), Ok(SEVEN));
         assert_eq!(pool.submit(|| SEVEN).result(LONG).unwrap(), SEVEN);
         assert_eq!(pool.spawn(async { SEVEN }).result(LONG).unwrap(), SEVEN);
@@ -114,23 +120,12 @@ fn what_one_that_never_waits_has_woken_is_taken_by_a_worker_that_is_never_idle()
     let pool = pool(2);
     for _ in 0..scaled(50) {
         let (until, over) = for_ever();
-        let gate = LastGate::new();
-        let (sender, receiver) = oneshot::channel();
-        let (begun, closed) = (Gate::new(), gate.clone());
-        let tell = begun.clone();
-        let woken = pool.spawn(receiver);
-        eventually("it waits", || woken.running());
         let busy = pool.spawn(async move {
             while !until.is_over() {
                 task::yield_now().await;
             }
         });
-        let greedy = pool.spawn(async move {
-            sender.send(SEVEN).unwrap();
-            tell.open();
-            closed.wait();
-        });
-        begun.wait();
+        let (woken, gate, greedy) = woken_by_a_greedy_one(&pool);
         assert_eq!(woken.result(LONG).unwrap(), Ok(SEVEN));
         gate.open();
         drop(over);

@@ -4,7 +4,7 @@
 //! Not here, because Rust has nothing like it: 177 (lazy imports), 180, 181, 260 (constructors and subclasses of locks),
 //! 189, 190, 204, 221 (an interpreter that ends), 196, 214 (deprecated names), 200, 201, 222 (forks), 206 (its
 //! implementation), 209 (tracing), 212 (objects that are false), 232 and 234 (starting twice and joining too early do
-//! not compile: `tests/ui/refused`), 237 (a stack overflow ends a Rust process), 241, 242, 244 (regressions of its own),
+//! not compile: `ui_tests/refused`), 237 (a stack overflow ends a Rust process), 241, 242, 244 (regressions of its own),
 //! 253, 256 (simulated signals).
 
 mod support;

@@ -8,9 +8,8 @@ use crate::task::{
     Anybody, CancelOutcome, CellRef, Future, Header, Packed, PortableWork, Remote, Task, Work, make_portable, ticket,
     withdraw,
 };
-use crate::wire::{CodeMap, Encoded, Entry, Frames, Invocation, Parcel, Place, Segment};
+use crate::wire::{CodeMap, Encoded, Entry, Frames, Invocation, Parcel, Place, Segment, Whole};
 use loom::thread;
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -33,7 +32,8 @@ impl PortableWork for Seven {
     }
 
     fn unpack(encoded: Encoded) -> Result<u8, TaskError> {
-        match encoded.segments.first() {
+        let Encoded::Whole(whole) = encoded else { return Err(TaskError::Abandoned) };
+        match whole.segments.first() {
             Some(Segment::Frames(frames)) => Ok(7 + frames.bytes().len() as u8),
             _ => Err(TaskError::Abandoned),
         }
@@ -92,7 +92,9 @@ impl Queue {
         let Some(packed) = self.0.lock().take() else { return };
         let bytes = Bytes { looks: Arc::clone(looks), _dropped: drops.item() };
         let segments = vec![Segment::Frames(Frames::Mapped(Box::new(bytes)))];
-        packed.arrived(Encoded { items: 1, segments, elapsed: Duration::ZERO, beside: HashMap::new() }, &Anybody);
+        // As it is: to see whether it is short would be a look.
+        let whole = Whole { items: 1, segments, elapsed: Duration::ZERO, beside: None };
+        packed.arrived(Encoded::Whole(Box::new(whole)), &Anybody);
     }
 }
 

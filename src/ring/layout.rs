@@ -29,7 +29,7 @@ impl Default for Sizes {
     /// So many bytes that two of the longest automatic chunks of a map of numbers have room, before and after: what has no
     /// room costs a system call an item. Memory that is not used is not there.
     fn default() -> Self {
-        Sizes { slots: 64, jobs: 512 << 10, results: 512 << 10 }
+        Sizes { slots: 256, jobs: 512 << 10, results: 512 << 10 }
     }
 }
 

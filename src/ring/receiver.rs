@@ -15,6 +15,8 @@ pub(crate) struct Receiver<M> {
     position: u64,
     /// Revoked tickets were passed, and the parent was not told.
     passed: bool,
+    /// When the last task was begun, on the medium's clock.
+    began: u64,
     /// Where the next result goes, and up to where results were given back, as last read.
     written: u64,
     freed: u64,
@@ -62,6 +64,7 @@ impl<M: Medium> Receiver<M> {
             ring: Arc::new(ring),
             position: 0,
             passed: false,
+            began: 0,
             written: 0,
             freed: 0,
             spins,
@@ -95,7 +98,8 @@ impl<M: Medium> Receiver<M> {
             let word = self.ring.word(ticket);
             match word.look() {
                 Look::Queued => {
-                    self.ring.report(ticket).reset(self.written, self.ring.medium().now());
+                    self.began = self.ring.medium().now();
+                    self.ring.report(ticket).reset(self.written, self.began);
                     if word.begin() {
                         self.tell_passed();
                         return Ok(true);
@@ -175,6 +179,12 @@ impl<M: Medium> Receiver<M> {
 impl<M: Medium> Running<'_, M> {
     pub(crate) fn head(&self) -> Head {
         self.head
+    }
+
+    /// How many nanoseconds ago it was begun.
+    pub(crate) fn elapsed(&self) -> u64 {
+        let Receiver { ring, began, .. } = &*self.receiver;
+        ring.medium().now().saturating_sub(*began)
     }
 
     pub(crate) fn cancel_request(&self) -> CancelRequest<M> {

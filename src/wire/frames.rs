@@ -124,6 +124,14 @@ pub(crate) fn take_plain(mut bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((value, bytes))
 }
 
+/// Appends such a value, which is shorter than a length in its short form can say.
+pub(crate) fn append_plain(out: &mut Vec<u8>, value: &[u8]) {
+    let _ = append(out, &mut Guess::default(), VALUE, |out| {
+        out.extend_from_slice(value);
+        Ok(())
+    });
+}
+
 /// Takes the first frame off.
 ///
 /// # Errors

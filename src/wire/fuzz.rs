@@ -5,12 +5,12 @@
 
 use super::codec;
 use super::frames::{self, Frame, Survey};
-use super::parcel::{Encoded, Frames, Segment};
+use super::parcel::{Encoded, Frames, Segment, Whole};
 use super::sized::Guess;
 use crate::error::{PanicReport, TaskError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Made-up bytes, read as decisions. Behind their end everything is zero.
@@ -89,16 +89,24 @@ pub fn frames(input: &[u8]) -> bool {
     let all = Survey::of(frames, usize::MAX);
     assert!(all.count >= count && all.length >= whole && all.beside.starts_with(&beside), "{all:?}");
 
-    let encoded = |segments| Encoded { items, segments, elapsed: Duration::ZERO, beside: HashMap::new() };
+    let encoded = |segments| Whole { items, segments, elapsed: Duration::ZERO, beside: None };
     let half = frames.split_at(frames.len() / 2);
     let failed = Segment::Failed(items / 2, TaskError::Abandoned);
-    outcomes(encoded(vec![Segment::Frames(Frames::Here(frames.to_vec()))]));
-    outcomes(encoded(vec![
+    outcomes(encoded(vec![Segment::Frames(Frames::Here(frames.to_vec()))]).into());
+    let in_parts = encoded(vec![
         Segment::Frames(Frames::Here(half.0.to_vec())),
         failed,
         Segment::Frames(Frames::Here(half.1.to_vec())),
-    ]));
-    let one = || encoded(vec![Segment::Frames(Frames::Here(frames.to_vec()))]);
+    ]);
+    outcomes(in_parts.into());
+    let one = || Encoded::from(encoded(vec![Segment::Frames(Frames::Here(frames.to_vec()))]));
+    // A frame by itself, which may be one of the short ones.
+    let first = &frames[..Survey::of(frames, 1).length];
+    let segments = || vec![Segment::Frames(Frames::Here(first.to_vec()))];
+    let alone = || Encoded::from(Whole { items: 1, segments: segments(), elapsed: Duration::ZERO, beside: None });
+    decoded(alone().into_value::<u64>());
+    decoded(alone().into_value::<String>());
+    outcomes(alone());
     decoded(one().into_value::<u64>());
     decoded(one().into_value::<String>());
     decoded(one().into_value::<Vec<(bool, Option<Vec<u16>>)>>());
@@ -108,7 +116,7 @@ pub fn frames(input: &[u8]) -> bool {
 
 /// As many outcomes as were promised, whatever came.
 fn outcomes(encoded: Encoded) {
-    let (items, mut count) = (encoded.items, 0);
+    let (items, mut count) = (encoded.items(), 0);
     let mut outcomes = encoded.outcomes();
     while let Some(outcome) = outcomes.next() {
         count += 1;

@@ -28,7 +28,7 @@ pub use portable::{Code, Portable, PortableError, PortableJob};
 pub(crate) use codec::{CodecError, decode, decoding_panicked, encode, encoding_panicked, read, write};
 pub(crate) use entry::{CodeMap, Entry, Host, Invocation, ItemOutcome, MAGIC, MAKER_MAGIC, Maker, Place, run_item};
 pub(crate) use frames::{Survey, append_cancelled, append_codec, append_panic, append_value};
-pub(crate) use parcel::{Encoded, Frames, Parcel, Segment, ValueBytes};
+pub(crate) use parcel::{Beside, Encoded, Frames, Parcel, Segment, ValueBytes, Whole};
 
 #[doc(hidden)]
 pub use call::make_call;

@@ -30,8 +30,23 @@ impl fmt::Debug for Parcel {
     }
 }
 
-/// The outcome of a parcel's items, as it came back: to be decoded by whoever wants it.
-pub(crate) struct Encoded {
+/// The outcome of a parcel's items, as it came back: to be decoded by whoever wants it. It may be long until somebody
+/// does, and there may be very many of them: so what is short takes little room.
+pub(crate) enum Encoded {
+    /// One item, whose value is these bytes.
+    Short {
+        elapsed: Duration,
+        length: u8,
+        value: [u8; SHORT],
+    },
+    Whole(Box<Whole>),
+}
+
+/// What goes beside the time into four words.
+const SHORT: usize = 15;
+
+/// Any outcome.
+pub(crate) struct Whole {
     /// How many there should be.
     pub(crate) items: usize,
     pub(crate) segments: Vec<Segment>,
@@ -39,8 +54,11 @@ pub(crate) struct Encoded {
     pub(crate) elapsed: Duration,
     /// Descriptors that values need, by their segment and the numbers under which they were sent: every worker counts
     /// from the beginning, and the segments may be of different ones.
-    pub(crate) beside: HashMap<(usize, u32), Vec<Descriptor>>,
+    pub(crate) beside: Beside,
 }
+
+/// `None`: there are none, as nearly always.
+pub(crate) type Beside = Option<Box<HashMap<(usize, u32), Vec<Descriptor>>>>;
 
 /// What a value came with: only systems with worker processes have any.
 #[cfg(all(feature = "processes", target_os = "linux"))]
@@ -109,11 +127,54 @@ impl Frames {
     }
 }
 
+impl From<Whole> for Encoded {
+    fn from(whole: Whole) -> Self {
+        Encoded::short(&whole).unwrap_or_else(|| Encoded::Whole(Box::new(whole)))
+    }
+}
+
 impl Encoded {
+    fn short(whole: &Whole) -> Option<Self> {
+        let Whole { items: 1, segments, elapsed, beside: None } = whole else { return None };
+        let [Segment::Frames(frames)] = &segments[..] else { return None };
+        let (bytes, []) = frames::take_plain(frames.bytes())? else { return None };
+        let mut value = [0; SHORT];
+        value.get_mut(..bytes.len())?.copy_from_slice(bytes);
+        Some(Encoded::Short { elapsed: *elapsed, length: bytes.len() as u8, value })
+    }
+
+    fn into_whole(self) -> Whole {
+        match self {
+            Encoded::Whole(whole) => *whole,
+            Encoded::Short { elapsed, length, value } => {
+                let mut frame = Vec::new();
+                frames::append_plain(&mut frame, &value[..length.into()]);
+                Whole { items: 1, segments: vec![Segment::Frames(Frames::Here(frame))], elapsed, beside: None }
+            }
+        }
+    }
+
+    /// How many outcomes there should be.
+    pub(crate) fn items(&self) -> usize {
+        match self {
+            Encoded::Short { .. } => 1,
+            Encoded::Whole(whole) => whole.items,
+        }
+    }
+
+    /// How long the items took.
+    pub(crate) fn elapsed(&self) -> Duration {
+        match self {
+            Encoded::Short { elapsed, .. } => *elapsed,
+            Encoded::Whole(whole) => whole.elapsed,
+        }
+    }
+
     /// The outcomes in their order, as many as there should be.
     pub(crate) fn outcomes(self) -> Outcomes {
         let missing = TaskError::Codec("a result came back with too few parts".into());
-        Outcomes { left: self.items, encoded: self, segment: 0, passed: 0, missing }
+        let encoded = self.into_whole();
+        Outcomes { left: encoded.items, encoded, segment: 0, passed: 0, missing }
     }
 
     /// The one value of a job that is no chunk.
@@ -121,7 +182,10 @@ impl Encoded {
     /// # Errors
     /// What the job came to instead, or why the value cannot be decoded.
     pub(crate) fn into_value<T: DeserializeOwned>(self) -> Result<T, TaskError> {
-        let mut outcomes = Encoded { items: 1, ..self }.outcomes();
+        if let Encoded::Short { length, value, .. } = &self {
+            return ValueBytes { bytes: &value[..usize::from(*length)], beside: None }.decode();
+        }
+        let mut outcomes = Outcomes { left: 1, ..self.outcomes() };
         let missing = Err(TaskError::Codec("a result came back that is none".into()));
         outcomes.next().map_or(missing, |outcome| outcome.and_then(ValueBytes::decode))
     }
@@ -129,7 +193,7 @@ impl Encoded {
 
 /// The outcomes of a parcel's items: each is the value's bytes, or the item's error.
 pub(crate) struct Outcomes {
-    encoded: Encoded,
+    encoded: Whole,
     /// How many there will be.
     left: usize,
     /// The segment that the next one is in, and how much of that was passed: bytes of frames, or items.
@@ -153,7 +217,7 @@ impl Outcomes {
     }
 
     pub(crate) fn next(&mut self) -> Option<Result<ValueBytes<'_>, TaskError>> {
-        let Outcomes { encoded: Encoded { segments, beside, .. }, left, segment, passed, missing } = self;
+        let Outcomes { encoded: Whole { segments, beside, .. }, left, segment, passed, missing } = self;
         *left = left.checked_sub(1)?;
         while let Some(here) = segments.get(*segment) {
             match here {
@@ -168,7 +232,7 @@ impl Outcomes {
                         Ok(frame) => {
                             *passed = all.len() - rest.len();
                             let number = *segment;
-                            return Some(outcome(frame, |serial| beside.remove(&(number, serial))));
+                            return Some(outcome(frame, |serial| beside.as_mut()?.remove(&(number, serial))));
                         }
                         // Nothing that follows in it can be read either.
                         Err(damage) => *missing = TaskError::Codec(damage.to_string().into()),
@@ -190,5 +254,67 @@ fn outcome(frame: Frame<'_>, beside: impl FnOnce(u32) -> Option<Vec<Descriptor>>
         Frame::Panicked(report) => Err(TaskError::Panicked(Arc::new(report))),
         Frame::Codec(text) => Err(TaskError::Codec(text.into())),
         Frame::Cancelled => Err(TaskError::Cancelled),
+    }
+}
+
+#[cfg(all(test, not(concurrent_futures_loom)))]
+mod tests {
+    use super::*;
+    use crate::wire::append_value;
+    use crate::wire::sized::Guess;
+
+    fn alone(items: usize, value: &str) -> Encoded {
+        let mut frame = Vec::new();
+        let written = append_value(&mut frame, &mut Guess::long(), |out| codec::encode(value, out).map(|()| None));
+        assert!(written.is_ok());
+        let segments = vec![Segment::Frames(Frames::Here(frame))];
+        Whole { items, segments, elapsed: Duration::from_nanos(7), beside: None }.into()
+    }
+
+    #[test]
+    fn values_are_the_same_in_either_form() {
+        let longest_short = "x".repeat(SHORT - codec_overhead());
+        let shortest_long = longest_short.clone() + "x";
+        for (value, is_short) in [("", true), (longest_short.as_str(), true), (shortest_long.as_str(), false)] {
+            let encoded = alone(1, value);
+            assert_eq!(matches!(encoded, Encoded::Short { .. }), is_short, "{value}");
+            assert_eq!((encoded.items(), encoded.elapsed()), (1, Duration::from_nanos(7)));
+            assert_eq!(encoded.into_value::<String>().unwrap(), value);
+
+            // As the outcome of a chunk.
+            let mut outcomes = alone(1, value).outcomes();
+            assert_eq!(outcomes.next().unwrap().unwrap().decode::<String>().unwrap(), value);
+            assert!(outcomes.next().is_none());
+        }
+    }
+
+    /// How many bytes a text's length takes.
+    fn codec_overhead() -> usize {
+        let mut bytes = Vec::new();
+        assert!(codec::encode("", &mut bytes).is_ok());
+        bytes.len()
+    }
+
+    #[test]
+    fn what_is_no_whole_value_is_kept_as_it_came() {
+        // Of two items, one is missing.
+        let mut outcomes = alone(2, "a").outcomes();
+        assert!(outcomes.next().unwrap().is_ok());
+        assert!(matches!(outcomes.next(), Some(Err(TaskError::Codec(_)))));
+
+        let mut frames = Vec::new();
+        append_value(&mut frames, &mut Guess::default(), |out| codec::encode(&1_u8, out).map(|()| None)).unwrap();
+        frames.push(9);
+        let segments = vec![Segment::Frames(Frames::Here(frames))];
+        let encoded = Encoded::from(Whole { items: 1, segments, elapsed: Duration::ZERO, beside: None });
+        assert!(matches!(encoded, Encoded::Whole(_)), "there is something behind the value");
+        assert_eq!(encoded.into_value::<u8>().unwrap(), 1);
+
+        let mut refusal = Vec::new();
+        crate::wire::append_codec(&mut refusal, &codec::CodecError::new("no"));
+        let segments = vec![Segment::Frames(Frames::Here(refusal))];
+        let encoded = Encoded::from(Whole { items: 1, segments, elapsed: Duration::ZERO, beside: None });
+        assert!(matches!(encoded, Encoded::Whole(_)), "it is no value");
+        assert!(matches!(encoded.into_value::<u8>(), Err(TaskError::Codec(why)) if why.contains("no")));
     }
 }

@@ -12,10 +12,9 @@ use crate::error::Rejected;
 use crate::executor::{Executor, Shutdown, ShutdownReport};
 use crate::process::{Courier, Received, run_received};
 use crate::task::{Anybody, CancelOutcome, Header, Packed, Remote, Task};
-use crate::wire::{CodeMap, Encoded, Frames, Place, Segment};
+use crate::wire::{CodeMap, Frames, Place, Segment, Whole};
 use crate::{Future, ReturnWhen, TaskError, call, task, wait};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
@@ -131,10 +130,8 @@ impl Executor for Loopback {
         if self.first > 0 {
             segments.insert(0, Segment::Failed(self.first, TaskError::Abandoned));
         }
-        packed.arrived(
-            Encoded { items: parcel.items, segments, elapsed: Duration::ZERO, beside: HashMap::new() },
-            &Anybody,
-        );
+        let whole = Whole { items: parcel.items, segments, elapsed: Duration::ZERO, beside: None };
+        packed.arrived(whole.into(), &Anybody);
         Ok(())
     }
 

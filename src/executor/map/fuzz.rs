@@ -6,8 +6,8 @@ use crate::error::TaskError;
 use crate::process::{Courier, Received, run_received};
 use crate::task::PortableWork;
 use crate::wire::fuzz::Script;
-use crate::wire::{CodeMap, Encoded, Frames, Place, Portable, Segment};
-use std::collections::{BTreeMap, HashMap};
+use crate::wire::{CodeMap, Frames, Place, Portable, Segment, Whole};
+use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -116,8 +116,8 @@ where
     let proper = payload == parcel.payload && frames == kept.frames && (promised, first) == (items.len(), 0);
     let segments =
         vec![Segment::Failed(first.min(promised), TaskError::Abandoned), Segment::Frames(Frames::Here(frames))];
-    let encoded = Encoded { items: promised, segments, elapsed: Duration::ZERO, beside: HashMap::new() };
-    let Ok(output) = Chunk::<M, Item, Outcome>::unpack(encoded) else {
+    let encoded = Whole { items: promised, segments, elapsed: Duration::ZERO, beside: None };
+    let Ok(output) = Chunk::<M, Item, Outcome>::unpack(encoded.into()) else {
         unreachable!("a chunk has items, and no error")
     };
     assert_eq!(output.values.len() + output.errors.len(), promised);

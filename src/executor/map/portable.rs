@@ -281,9 +281,9 @@ impl<T: Portable, R: Portable, M: Mapped<T, R>> PortableWork for Chunk<M, T, R> 
 
     fn unpack(encoded: Encoded) -> Result<ChunkOutput<R>, TaskError> {
         let mut output = ChunkOutput {
-            values: Vec::with_capacity(encoded.items),
+            values: Vec::with_capacity(encoded.items()),
             errors: VecDeque::new(),
-            elapsed: encoded.elapsed,
+            elapsed: encoded.elapsed(),
         };
         let mut outcomes = encoded.outcomes();
         let ChunkOutput { values, errors, .. } = &mut output;

@@ -17,18 +17,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How often the system may refuse what it takes to hand a task out, a few seconds in all.
-const MOST_ATTEMPTS: u32 = 10;
+const MOST_ATTEMPTS: u8 = 10;
 /// What takes longer to copy than to start a thread for it must not hold up the supervisor, nor who waits for a result.
 const LONG: usize = 1 << 20;
 const STACK: usize = 128 << 10;
 
 impl ProcessPool {
     /// Gives workers what they have an appetite for, those with least first.
-    pub(in crate::process) fn dispatch(&self, roster: &mut Roster, findings: &mut Findings) {
+    pub(in crate::process) fn dispatch(&self, roster: &mut Roster, now: Instant, findings: &mut Findings) {
         if !roster.has_queued() {
             return;
         }
-        let now = Instant::now();
         if !roster.aside.is_empty() {
             roster.bring_back(now);
         }
@@ -46,7 +45,8 @@ impl ProcessPool {
         }
         // Who cannot take more for now does not keep others from it.
         let mut full = Vec::new();
-        while let Some(slot) = roster.hungriest(now, &full) {
+        while !roster.queue.is_empty() {
+            let Some(slot) = roster.hungriest(now, &full) else { return };
             let can_go = roster.can_go(now);
             let Roster { queue, places, .. } = roster;
             let next = queue.values_mut().find(|parked| !parked.is_being_sealed() && can_go(parked));
@@ -59,13 +59,34 @@ impl ProcessPool {
         }
     }
 
+    /// Puts a task in the queue, and gives workers what they have an appetite for. Where it is the only one, it need not
+    /// stand in the queue for that.
+    pub(in crate::process) fn enqueue_and_dispatch(
+        &self,
+        roster: &mut Roster,
+        parked: Parked,
+        now: Instant,
+        findings: &mut Findings,
+    ) {
+        let is_alone = parked.only().is_none() && !parked.needs_descriptors() && !roster.has_queued();
+        match if is_alone { roster.hungriest(now, &[]) } else { None } {
+            // What was not taken is in the queue now.
+            Some(slot) => self.hand(roster, slot, parked, now, findings),
+            None => {
+                roster.enqueue(parked);
+                false
+            }
+        };
+        self.dispatch(roster, now, findings);
+    }
+
     /// `false`: this is not the moment for more, for this worker.
     fn hand(&self, roster: &mut Roster, slot: usize, parked: Parked, now: Instant, findings: &mut Findings) -> bool {
         let Some(worker) = &mut roster.places[slot].worker else {
             roster.enqueue(parked);
             return false;
         };
-        let (behind, lacked_room) = (!worker.handed.is_empty(), worker.lacks_room);
+        let (had_behind, lacked_room) = (worker.has_behind(), worker.lacks_room);
         match worker.hand(parked, now) {
             Handing::Taken => {
                 // A worker's first task waits no more, so there may be room for another.
@@ -73,7 +94,8 @@ impl ProcessPool {
                     self.changed.notify_all();
                 }
                 let limit = worker.time_is_up();
-                let help = if behind { roster.help_due(now) } else { None };
+                // What it is for others to do sooner is known for those behind the same task already.
+                let help = if had_behind || !worker.has_behind() { None } else { roster.help_due(now) };
                 for at in limit.into_iter().chain(help) {
                     self.mind(roster, at);
                 }
@@ -195,7 +217,7 @@ impl ProcessPool {
         }
         if !back.is_empty() {
             back.into_iter().for_each(|parked| roster.enqueue(parked));
-            self.dispatch(roster, findings);
+            self.dispatch(roster, now, findings);
         }
     }
 

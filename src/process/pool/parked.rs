@@ -6,8 +6,7 @@ use crate::memfd::Sealed;
 use crate::process::code::CodeTable;
 use crate::process::envelope;
 use crate::task::{Packed, Runner};
-use crate::wire::{Encoded, Frames, Parcel, Segment};
-use std::collections::HashMap;
+use crate::wire::{Beside, Frames, Parcel, Segment, Whole};
 use std::io;
 use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -23,25 +22,27 @@ pub(in crate::process) struct Record {
     /// Its place in the order in which tasks were submitted.
     pub(in crate::process) sequence: u64,
     bytes: Bytes,
-    /// Somebody copies them to where a worker can be sent them.
-    is_being_sealed: bool,
     /// What the arguments need.
-    beside: Vec<Arc<OwnedFd>>,
-    items: usize,
+    beside: Box<[Arc<OwnedFd>]>,
+    items: u32,
     /// How many items have had their turn.
-    first: usize,
+    first: u32,
     segments: Vec<Segment>,
-    elapsed: Duration,
-    came_beside: HashMap<(usize, u32), Vec<OwnedFd>>,
-    /// How long it may run.
-    pub(in crate::process) limit: Option<Duration>,
+    /// So many nanoseconds.
+    elapsed: u64,
+    came_beside: Beside,
     /// How often it may be run again after the death of its worker.
     pub(in crate::process) retries: u32,
     /// The only place where it may be run.
-    pub(in crate::process) only: Option<usize>,
+    only: Option<u32>,
     /// How often the system has refused what it takes to hand it out.
-    pub(in crate::process) attempts: u32,
+    pub(in crate::process) attempts: u8,
+    /// Somebody copies the bytes to where a worker can be sent them.
+    is_being_sealed: bool,
 }
+
+// What is no larger the system's allocator keeps at hand.
+const _: () = assert!(size_of::<Record>() <= 120);
 
 /// A task's envelope.
 enum Bytes {
@@ -49,7 +50,7 @@ enum Bytes {
     Small(Vec<u8>),
     /// Too much for the ring; shared with whoever copies it to where a worker can be sent it.
     Large(Arc<[Vec<u8>; 2]>),
-    Sealed(Sealed),
+    Sealed(Box<Sealed>),
 }
 
 /// What is to be [sealed](Parked::is_being_sealed) outside of the pool's lock.
@@ -96,8 +97,11 @@ impl Parked {
         code: &CodeTable,
     ) -> Result<Self, (Packed, TaskError)> {
         let name = packed.name().map(str::to_owned);
-        let (limit, retries) = (packed.run_limit(), packed.retries());
-        let items = parcel.items;
+        let retries = packed.retries();
+        let Ok(items) = u32::try_from(parcel.items) else {
+            let why = format!("a chunk of {} items: one can have {} at most", parcel.items, u32::MAX);
+            return Err((packed, TaskError::Codec(why.into())));
+        };
         match envelope::seal(parcel, name.as_deref(), code) {
             Ok([mut head, payload]) => Ok(Parked(Box::new(Record {
                 packed,
@@ -108,17 +112,16 @@ impl Parked {
                 } else {
                     Bytes::Large(Arc::new([head, payload]))
                 },
-                is_being_sealed: false,
-                beside,
+                beside: beside.into_boxed_slice(),
                 items,
                 first: 0,
                 segments: Vec::new(),
-                elapsed: Duration::ZERO,
-                came_beside: HashMap::new(),
-                limit,
+                elapsed: 0,
+                came_beside: None,
                 retries,
                 only: None,
                 attempts: 0,
+                is_being_sealed: false,
             }))),
             Err(why) => Err((packed, TaskError::Codec(why.into()))),
         }
@@ -156,17 +159,32 @@ impl Parked {
     pub(in crate::process) fn was_sealed(&mut self, sealed: Option<Sealed>) {
         self.is_being_sealed = false;
         if let Some(sealed) = sealed {
-            self.bytes = Bytes::Sealed(sealed);
+            self.bytes = Bytes::Sealed(Box::new(sealed));
         }
     }
 
-    pub(in crate::process) fn items(&self) -> usize {
+    pub(in crate::process) fn items(&self) -> u32 {
         self.items
     }
 
     /// How many items have had their turn.
-    pub(in crate::process) fn first(&self) -> usize {
+    pub(in crate::process) fn first(&self) -> u32 {
         self.first
+    }
+
+    /// How long it may run.
+    pub(in crate::process) fn limit(&self) -> Option<Duration> {
+        self.packed.run_limit()
+    }
+
+    /// The only place where it may be run.
+    pub(in crate::process) fn only(&self) -> Option<usize> {
+        self.only.map(|slot| slot as usize)
+    }
+
+    /// It may be run nowhere else. A pool has fewer places than a `u32` can say.
+    pub(in crate::process) fn is_for(&mut self, slot: usize) {
+        self.only = u32::try_from(slot).ok();
     }
 
     /// What is to be sent with it: the bytes first, if they do not go through the ring.
@@ -184,15 +202,20 @@ impl Parked {
     }
 
     /// Frames of items that have ended.
-    pub(in crate::process) fn ended(&mut self, items: usize, frames: Frames) {
-        self.first += items;
-        self.segments.push(Segment::Frames(frames));
+    pub(in crate::process) fn ended(&mut self, items: u32, frames: Frames) {
+        self.add(items, Segment::Frames(frames));
     }
 
     /// The next items have this error.
-    pub(in crate::process) fn failed(&mut self, items: usize, error: TaskError) {
-        self.first += items;
-        self.segments.push(Segment::Failed(items, error));
+    pub(in crate::process) fn failed(&mut self, items: u32, error: TaskError) {
+        self.add(items, Segment::Failed(items as usize, error));
+    }
+
+    fn add(&mut self, items: u32, segment: Segment) {
+        self.first = self.first.saturating_add(items);
+        // Nearly always it is the only one.
+        self.segments.reserve_exact(1);
+        self.segments.push(segment);
     }
 
     fn failed_from_here(&mut self, error: TaskError) {
@@ -203,11 +226,11 @@ impl Parked {
     /// Descriptors that the frames need which come [next](Self::ended).
     pub(in crate::process) fn came_beside(&mut self, serial: u32, descriptors: Vec<OwnedFd>) {
         let segment = self.segments.len();
-        self.came_beside.insert((segment, serial), descriptors);
+        self.came_beside.get_or_insert_default().insert((segment, serial), descriptors);
     }
 
     pub(in crate::process) fn ran_for(&mut self, elapsed: Duration) {
-        self.elapsed += elapsed;
+        self.elapsed = self.elapsed.saturating_add(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX));
     }
 
     /// What is left of it: the right to end it, and the duty.
@@ -242,6 +265,7 @@ impl Parked {
 
     pub(in crate::process) fn arrive(self, runner: &impl Runner) {
         let Record { packed, items, segments, elapsed, came_beside, .. } = *self.0;
-        packed.arrived(Encoded { items, segments, elapsed, beside: came_beside }, runner);
+        let elapsed = Duration::from_nanos(elapsed);
+        packed.arrived(Whole { items: items as usize, segments, elapsed, beside: came_beside }.into(), runner);
     }
 }

@@ -46,7 +46,7 @@ impl ProcessPool {
                 self.collect_from(slot, &mut roster, now, &mut findings);
             }
         }
-        self.dispatch(&mut roster, &mut findings);
+        self.dispatch(&mut roster, now, &mut findings);
         let had_queued = roster.has_queued();
         self.share(&mut roster, now, &mut findings);
         if roster.has_queued() && !had_queued {
@@ -105,15 +105,16 @@ impl ProcessPool {
 
     /// By who submits: takes what has ended where that may be much. So where many short tasks are submitted, the supervisor
     /// need not be woken for them, nor a worker because another one seems to have much to do.
-    pub(in crate::process) fn relieve(&self, roster: &mut Roster, findings: &mut Findings) {
-        let waits = roster.queue.len() > 1;
-        let mut now = None;
+    pub(in crate::process) fn relieve(&self, roster: &mut Roster, now: Instant, findings: &mut Findings) {
+        let waits = !roster.queue.is_empty();
+        let mut any = false;
         for slot in 0..roster.places.len() {
             if roster.places[slot].worker.as_mut().is_some_and(|worker| worker.has_many_ended(waits)) {
-                self.collect_from(slot, roster, *now.get_or_insert_with(Instant::now), findings);
+                self.collect_from(slot, roster, now, findings);
+                any = true;
             }
         }
-        if let Some(now) = now {
+        if any {
             self.leave_to_supervisor(roster, now);
         }
     }

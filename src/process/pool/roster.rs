@@ -111,7 +111,7 @@ impl Roster {
 
     /// Puts a task where it stood, or would have stood.
     pub(in crate::process) fn enqueue(&mut self, parked: Parked) {
-        match parked.only {
+        match parked.only() {
             None => self.queue.insert(parked.sequence, parked),
             Some(slot) => self.places[slot].mail.insert(parked.sequence, parked),
         };

@@ -129,7 +129,7 @@ impl ProcessPool {
             return Ok(());
         };
         parked.sequence = sequence;
-        parked.only = only;
+        only.into_iter().for_each(|slot| parked.is_for(slot));
         if let Err(fate) = parked.packed.set_ticket(sequence) {
             self.tell_of_change(roster);
             parked.into_packed().meet(fate, &self.notifier);
@@ -149,10 +149,10 @@ impl ProcessPool {
             return Ok(());
         }
         let waited = roster.has_queued();
-        roster.enqueue(parked);
         let mut findings = Findings::default();
-        self.relieve(&mut roster, &mut findings);
-        self.dispatch(&mut roster, &mut findings);
+        let now = Instant::now();
+        self.relieve(&mut roster, now, &mut findings);
+        self.enqueue_and_dispatch(&mut roster, parked, now, &mut findings);
         if !waited && roster.has_queued() {
             roster.wake_in_time();
         }

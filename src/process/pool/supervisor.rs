@@ -55,7 +55,7 @@ impl Supervisor {
                 self.look_after(slot, &mut roster, now, &mut findings);
             }
             fail_what_is_broken(&mut roster, &mut findings);
-            pool.dispatch(&mut roster, &mut findings);
+            pool.dispatch(&mut roster, now, &mut findings);
             pool.share(&mut roster, now, &mut findings);
             self.close_what_is_not_needed(&mut roster, now);
             let missing = if roster.kills { None } else { pool.missing(&mut roster, now) };

@@ -25,13 +25,18 @@ pub(in crate::process) const INLINE: usize = 64 << 10;
 const MOST_SENT: usize = 4;
 /// How much work a worker is given in advance.
 const AHEAD: Duration = Duration::from_micros(200);
-const MOST_AHEAD: usize = 64;
+const MOST_AHEAD: usize = 256;
 /// Who has been at one task for so long may be at it for much longer, and is given nothing to do after it.
 const STUCK: Duration = Duration::from_millis(1);
 /// When to look again for a task with a limit that has not been begun; not sooner, however short its limit is.
 const SOON: Duration = Duration::from_millis(1);
 /// What it takes to wake a worker that sleeps.
 const WAKING: Duration = Duration::from_micros(20);
+/// What takes less is done sooner than the next is submitted.
+const SHORT: Duration = Duration::from_micros(1);
+/// What a worker should have before it when another one is woken for more of that: who submits is busy too, and would have
+/// to share the processor with it.
+const WAKING_FOR_SHORT: Duration = Duration::from_micros(80);
 /// How long results of short tasks are left where they are while more of them are on their way, unless somebody waits for
 /// them; and a task behind one that should have ended by now, while other workers have nothing to do.
 pub(in crate::process) const LEISURE: Duration = Duration::from_micros(200);
@@ -58,7 +63,7 @@ impl Handed {
     /// It is the first in the line from now on, as far as the parent sees. A limit beyond all clocks is none.
     fn is_first(&mut self, now: Instant) {
         self.since = now;
-        self.look_at = self.parked.limit.and_then(|limit| now.checked_add(limit.max(SOON)));
+        self.look_at = self.parked.limit().and_then(|limit| now.checked_add(limit.max(SOON)));
     }
 }
 
@@ -96,6 +101,8 @@ pub(in crate::process) struct Worker {
     pub(in crate::process) handed: VecDeque<Handed>,
     post: Pigeonholes,
     serial: u32,
+    /// The last in the order of submission that it was ever handed.
+    newest: u64,
     /// The task that is being made ready for it, and before which it gets no other.
     pub(in crate::process) promised: Option<u64>,
     /// The ring had no room for a task, the last time it was asked.
@@ -113,6 +120,8 @@ pub(in crate::process) struct Worker {
     pub(in crate::process) idle_since: Instant,
     /// What a task takes, so far; `None` before the first.
     pace: Option<Duration>,
+    /// How many tasks it may have at that pace.
+    depth: usize,
     /// It is to take nothing more, and end.
     pub(in crate::process) is_closed: bool,
     /// What it has written cannot be believed.
@@ -165,6 +174,7 @@ impl Worker {
             handed: VecDeque::new(),
             post: Pigeonholes::default(),
             serial: 0,
+            newest: 0,
             promised: None,
             lacks_room: false,
             flows: false,
@@ -174,6 +184,7 @@ impl Worker {
             left: most_tasks,
             idle_since: now,
             pace: None,
+            depth: 1,
             is_closed: false,
             damage: None,
             last_message: None,
@@ -187,15 +198,20 @@ impl Worker {
 
     /// How many more tasks it should be given now.
     pub(in crate::process) fn appetite(&self, now: Instant) -> usize {
-        if self.is_closed || !self.is_ready || self.promised.is_some() {
+        if self.is_closed || !self.is_ready || self.promised.is_some() || self.handed.len() >= self.depth {
             return 0;
         }
-        let depth = match self.pace {
-            _ if self.stuck_from().is_some_and(|at| at <= now) => 1,
-            None => 1,
-            Some(pace) => (AHEAD.as_nanos() / pace.as_nanos().max(1)).clamp(1, MOST_AHEAD as u128) as usize,
-        };
+        let depth = if self.stuck_from().is_some_and(|at| at <= now) { 1 } else { self.depth };
         depth.saturating_sub(self.handed.len()).min(usize::try_from(self.left).unwrap_or(usize::MAX))
+    }
+
+    /// So many tasks have taken so long.
+    fn learn_pace(&mut self, tasks: u32, took: Duration) {
+        let last = took / tasks;
+        // A worker that had to wait for its processor has not become slower.
+        let pace = self.pace.map_or(last, |pace| if last < pace { (pace + last) / 2 } else { (pace * 7 + last) / 8 });
+        self.pace = Some(pace);
+        self.depth = (AHEAD.as_nanos() / pace.as_nanos().max(1)).clamp(1, MOST_AHEAD as u128) as usize;
     }
 
     /// How long so many of its tasks should take.
@@ -203,16 +219,21 @@ impl Worker {
         self.pace.unwrap_or(WAKING).saturating_mul(u32::try_from(tasks).unwrap_or(u32::MAX))
     }
 
+    /// What it costs to wake it, if it sleeps.
+    fn waking(&self) -> Duration {
+        if self.pace.is_some_and(|pace| pace < SHORT) { WAKING_FOR_SHORT } else { WAKING }
+    }
+
     /// How long it should take until it begins another task that it is given now.
     pub(in crate::process) fn begins_in(&self) -> Duration {
         let sleeps = self.handed.is_empty() && self.sender.worker_sleeps();
-        if sleeps { WAKING } else { self.time_for(self.handed.len()) }
+        if sleeps { self.waking() } else { self.time_for(self.handed.len()) }
     }
 
     /// Whether what stands behind its first task could be begun sooner by a worker that has to be woken for it.
     pub(in crate::process) fn keeps_waiting(&self, now: Instant) -> bool {
         let before_last = self.time_for(self.handed.len().saturating_sub(1));
-        before_last > WAKING || self.is_late(now)
+        before_last > self.waking() || self.is_late(now)
     }
 
     /// Whether its first task takes much longer than expected.
@@ -230,14 +251,20 @@ impl Worker {
         self.handed.front()?.since.checked_add(STUCK)
     }
 
+    /// Where this task is in its line. Most that are asked for are not there yet.
+    fn position(&self, sequence: u64) -> Option<usize> {
+        let is_it = |handed: &Handed| handed.parked.sequence == sequence;
+        if sequence <= self.newest { self.handed.iter().position(is_it) } else { None }
+    }
+
     /// Whether it has this task.
     pub(in crate::process) fn has(&self, sequence: u64) -> bool {
-        self.handed.iter().any(|handed| handed.parked.sequence == sequence)
+        self.position(sequence).is_some()
     }
 
     /// What somebody who waits for this task watches, if it may end before long.
     pub(in crate::process) fn watch(&self, sequence: u64) -> Option<(Watch<Mapped>, Ticket, Found)> {
-        let at = self.handed.iter().position(|handed| handed.parked.sequence == sequence)?;
+        let at = self.position(sequence)?;
         let ahead = if self.pace.is_some() { self.time_for(at) } else { Duration::ZERO };
         (ahead < WATCHED).then(|| (self.watch.clone(), self.handed[at].ticket, self.sender.worker()))
     }
@@ -259,8 +286,8 @@ impl Worker {
     pub(in crate::process) fn hand(&mut self, parked: Parked, now: Instant) -> Handing {
         let descriptors = parked.descriptors();
         let small = descriptors.is_empty();
-        let sent = self.handed.iter().filter(|handed| handed.sent).count();
-        if !small && sent >= MOST_SENT {
+        let sent = if small { 0 } else { self.handed.iter().filter(|handed| handed.sent).count() };
+        if sent >= MOST_SENT {
             return Handing::Later(parked);
         }
         let bytes = parked.small_bytes();
@@ -269,7 +296,7 @@ impl Worker {
             return self.without_room(parked, lack);
         }
         self.lacks_room = false;
-        let mut head = Head { items: parked.items() as u32, skip: parked.first() as u32, ..Head::default() };
+        let mut head = Head { items: parked.items(), skip: parked.first(), ..Head::default() };
         if !small {
             self.serial = self.serial.checked_add(1).unwrap_or(1);
             match post::send(&*self.socket, self.serial, &descriptors) {
@@ -290,6 +317,7 @@ impl Worker {
         match self.sender.publish(head, bytes.unwrap_or_default()) {
             Ok(ticket) => {
                 self.left -= 1;
+                self.newest = self.newest.max(parked.sequence);
                 // Of one that runs once more, or that was asked on its way here.
                 let task = parked.packed.snapshot();
                 if task.is_cancel_requested() {
@@ -334,8 +362,13 @@ impl Worker {
 
     /// What stands behind its first task, and others could run.
     fn behind(&self) -> impl DoubleEndedIterator<Item = u64> {
-        let others = self.handed.iter().skip(1).filter(|handed| handed.parked.only.is_none());
+        let others = self.handed.iter().skip(1).filter(|handed| handed.parked.only().is_none());
         others.map(|handed| handed.parked.sequence)
+    }
+
+    /// Whether there is such.
+    pub(in crate::process) fn has_behind(&self) -> bool {
+        self.behind().next().is_some()
     }
 
     /// How many tasks others could take from it.
@@ -364,9 +397,7 @@ impl Worker {
 
     /// Takes a task back, if it has not begun it.
     pub(in crate::process) fn take_back(&mut self, sequence: u64) -> Result<Option<Parked>, Damage> {
-        let Some(at) = self.handed.iter().position(|handed| handed.parked.sequence == sequence) else {
-            return Ok(None);
-        };
+        let Some(at) = self.position(sequence) else { return Ok(None) };
         if !self.sender.revoke(self.handed[at].ticket)? {
             return Ok(None);
         }
@@ -386,7 +417,7 @@ impl Worker {
     }
 
     pub(in crate::process) fn runs(&mut self, sequence: u64) -> Result<bool, Damage> {
-        match self.handed.iter().find(|handed| handed.parked.sequence == sequence).map(|handed| handed.ticket) {
+        match self.position(sequence).map(|at| self.handed[at].ticket) {
             Some(ticket) => Ok(matches!(self.sender.state(ticket)?, State::Running | State::Done)),
             None => Ok(false),
         }
@@ -408,8 +439,8 @@ impl Worker {
     }
 
     pub(in crate::process) fn request_cancel(&mut self, sequence: u64) {
-        if let Some(handed) = self.handed.iter().find(|handed| handed.parked.sequence == sequence) {
-            self.sender.request_cancel(handed.ticket);
+        if let Some(at) = self.position(sequence) {
+            self.sender.request_cancel(self.handed[at].ticket);
         }
     }
 

@@ -17,7 +17,6 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// The service of every worker of a pool.
 pub(in crate::process) fn serve(context: Context) {
@@ -79,7 +78,7 @@ impl Desk {
     }
 
     fn work(mut self) -> Result<(), String> {
-        let mut bytes = Vec::new();
+        let (mut bytes, mut buffer) = (Vec::new(), Vec::new());
         let Desk { seat, socket, receiver, code, state, post, serial } = &mut self;
         loop {
             let running = match receiver.next(&mut bytes).map_err(|damage| format!("the ring: {damage}"))? {
@@ -97,6 +96,7 @@ impl Desk {
             let mut delivery = Delivering {
                 items: head.items as usize,
                 running: Some(running),
+                buffer,
                 result: Vec::new(),
                 spill: None,
                 socket: *socket,
@@ -104,7 +104,6 @@ impl Desk {
                 code,
                 broken: None,
             };
-            let began = Instant::now();
             let opened = match &envelope {
                 None => Ok(None),
                 Some(Some(descriptor)) => open_large(descriptor).map(Some),
@@ -129,8 +128,7 @@ impl Desk {
                 }
                 Err(why) => host::refuse(&why, head.items - head.skip.min(head.items), &mut delivery),
             }
-            let elapsed = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            delivery.end(elapsed)?;
+            buffer = delivery.end()?;
         }
     }
 }
@@ -138,6 +136,9 @@ impl Desk {
 /// What a result ends with: how long the task took, in nanoseconds. At its end, so that a frame is made a result without
 /// being copied.
 pub(in crate::process) const ELAPSED: usize = 8;
+
+/// How much of a long result's memory is kept for the next one.
+const MOST_KEPT: usize = 64 << 10;
 
 /// The descriptors that were sent under a number, which are on the socket by now.
 fn collect(post: &mut Pigeonholes, socket: BorrowedFd<'_>, serial: u32) -> Result<Vec<OwnedFd>, String> {
@@ -184,6 +185,8 @@ struct Delivering<'d> {
     items: usize,
     /// `None` only while it is being consumed.
     running: Option<Running<'d, Mapped>>,
+    /// Empty; from one task to the next.
+    buffer: Vec<u8>,
     /// Of a task that is no chunk.
     result: Vec<u8>,
     spill: Option<Spill>,
@@ -195,6 +198,10 @@ struct Delivering<'d> {
 }
 
 impl Courier for Delivering<'_> {
+    fn buffer(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.buffer)
+    }
+
     fn begins(&mut self) {
         if let Some(running) = &mut self.running {
             running.begin_item();
@@ -262,16 +269,23 @@ impl Delivering<'_> {
         Ok(self.spill.insert(spill))
     }
 
-    /// The task's end.
+    /// The task's end. Gives a buffer for the next one.
     ///
     /// # Errors
     /// This worker cannot go on.
-    fn end(mut self, elapsed: u64) -> Result<(), String> {
+    fn end(mut self) -> Result<Vec<u8>, String> {
         if let Some(why) = self.broken.take() {
             return Err(why);
         }
+        self.finish()?;
+        self.result.clear();
+        self.result.shrink_to(MOST_KEPT);
+        Ok(self.result)
+    }
+
+    fn finish(&mut self) -> Result<(), String> {
         let Some(running) = self.running.take() else { return Ok(()) };
-        let elapsed: [u8; ELAPSED] = elapsed.to_le_bytes();
+        let elapsed: [u8; ELAPSED] = running.elapsed().to_le_bytes();
         self.result.extend_from_slice(&elapsed);
         let Err(running) = running.finish(&self.result) else { return Ok(()) };
         let length = self.result.len();

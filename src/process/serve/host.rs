@@ -25,6 +25,11 @@ pub(crate) struct Received<'a> {
 
 /// Where the frames go, and what is known of this program's code.
 pub(crate) trait Courier {
+    /// An empty buffer to write frames to.
+    fn buffer(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
+
     /// An item is about to be run.
     fn begins(&mut self);
 
@@ -68,7 +73,8 @@ impl Work for Run<'_> {
         let Run { received, courier } = self;
         let Received { entry, payload, items, first, state, name, cancelled } = received;
         let name = name.filter(|_| items == 1).map(|name| name.to_string());
-        let mut desk = Desk { courier, cancelled: &*cancelled, frame: Vec::new(), guess: Guess::long(), name };
+        let frame = courier.buffer();
+        let mut desk = Desk { courier, cancelled: &*cancelled, frame, guess: Guess::long(), name };
         entry.invoke(Invocation { payload, first, items, state, host: &mut desk });
     }
 }
@@ -134,7 +140,7 @@ impl Desk<'_> {
 
 /// What cannot be run: every item that is left has this for its outcome.
 pub(crate) fn refuse(why: &str, items: u32, courier: &mut dyn Courier) {
-    let mut frame = Vec::new();
+    let mut frame = courier.buffer();
     for _ in 0..items {
         frame.clear();
         append_codec(&mut frame, &CodecError::new(why));

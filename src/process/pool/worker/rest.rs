@@ -11,6 +11,9 @@ use crate::process::pool::roster::Demand;
 use crate::ring::{State, Ticket};
 use std::time::Instant;
 
+/// So many results are worth to be taken by who submits: it costs less than to wake the supervisor for them.
+const MANY: usize = 16;
+
 impl Worker {
     /// `false`: there is something to collect already, or room that there was not when a task could not be handed out;
     /// or it is damaged.
@@ -73,10 +76,8 @@ impl Worker {
 
     /// Somebody waits for this task. `true`: it has it.
     pub(in crate::process) fn expect(&mut self, sequence: u64, demand: Demand) -> bool {
-        let Some(handed) = self.handed.iter_mut().find(|handed| handed.parked.sequence == sequence) else {
-            return false;
-        };
-        handed.is_awaited = true;
+        let Some(at) = self.position(sequence) else { return false };
+        self.handed[at].is_awaited = true;
         self.wake_in_time(demand);
         true
     }
@@ -91,16 +92,17 @@ impl Worker {
     }
 
     /// Whether so much has ended that somebody else than the supervisor should take it: a quarter of what should take as
-    /// long as waking another worker, or, if more `waits` to be handed out, of what there is. Or it is damaged.
+    /// long as waking another worker, or, if more `waits` to be handed out, of what there is; else [`MANY`]. Or it is
+    /// damaged.
     pub(in crate::process) fn has_many_ended(&mut self, waits: bool) -> bool {
-        let quarter = self.handed.len() / 4;
         let has_much = waits || self.time_for(self.handed.len()) > WAKING;
-        let Some(ticket) = self.handed.get(quarter).filter(|_| has_much).map(|handed| handed.ticket) else {
+        let many = if has_much { self.handed.len() / 4 } else { MANY };
+        let Some(ticket) = self.handed.get(many).map(|handed| handed.ticket) else {
             return false;
         };
         match self.sender.state(ticket) {
             Ok(state) => {
-                let has = quarter > 0 && state == State::Done;
+                let has = many > 0 && state == State::Done;
                 self.flows |= has;
                 has
             }

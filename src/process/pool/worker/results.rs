@@ -93,12 +93,8 @@ impl Worker {
             self.next_is_first(now);
         }
         if count > 0 {
-            let last = took / count;
             self.has_served = true;
-            // A worker that had to wait for its processor has not become slower.
-            self.pace = Some(
-                self.pace.map_or(last, |pace| if last < pace { (pace + last) / 2 } else { (pace * 7 + last) / 8 }),
-            );
+            self.learn_pace(count, took);
             self.idle_since = now;
         }
         Ok(())
@@ -118,12 +114,11 @@ impl Worker {
         }
         let mut frames = Vec::new();
         let Items { here, spilled, serial } = self.sender.take_items(ticket, &mut frames)?;
-        let (here, spilled) = (here as usize, spilled as usize);
         // Were there more or fewer frames than items, each result behind them would be taken for another item's.
         let damage = |what, found: usize| Damage::at(ticket, what, found as u64);
         if here > 0 {
-            let survey = Survey::of(&frames, here);
-            if survey.count < here {
+            let survey = Survey::of(&frames, here as usize);
+            if survey.count < here as usize {
                 return Err(damage("the number of results", survey.count));
             }
             if survey.length < frames.len() {
@@ -133,8 +128,8 @@ impl Worker {
             parked.ended(here, Frames::Here(frames));
         }
         if spilled > 0 {
-            match self.sent(serial).and_then(|file| frames_in(file, spilled).map_err(lost)) {
-                Ok((_, survey)) if survey.count < spilled => {
+            match self.sent(serial).and_then(|file| frames_in(file, spilled as usize).map_err(lost)) {
+                Ok((_, survey)) if survey.count < spilled as usize => {
                     return Err(damage("the number of results in a file", survey.count));
                 }
                 Ok((frames, survey)) => {

@@ -15,7 +15,7 @@ impl Worker {
         }
         let began = self.first_began();
         let Some(first) = self.handed.front_mut() else { return Vec::new() };
-        let (sequence, limit) = (first.parked.sequence, first.parked.limit.unwrap_or(Duration::MAX));
+        let (sequence, limit) = (first.parked.sequence, first.parked.limit().unwrap_or(Duration::MAX));
         let up = began.map(|began| began.checked_add(limit));
         if up.is_none_or(|up| up.is_none_or(|up| now < up)) {
             first.look_at = up.unwrap_or_else(|| now.checked_add(limit.max(SOON)));

@@ -66,6 +66,40 @@ fn ticks_of(thread: &str) -> u64 {
     ticks
 }
 
+/// They were handed to the same worker ahead, as many as it may have.
+#[test]
+fn hundreds_of_short_tasks_behind_a_long_one_are_run_by_others() {
+    let _watchdog = support::watchdog();
+    let pool = pool(3);
+    teach_that_tasks_are_short(&pool);
+    let gates = [Gate::new(), Gate::new()];
+    let long: Vec<_> = gates.iter().map(|gate| pool.submit(call!(wait_at(gate.path())))).collect();
+    let short: Vec<_> = (0..600).map(|n| pool.submit(call!(double(n)))).collect();
+    for (n, one) in short.into_iter().enumerate() {
+        assert_eq!(one.result(LONG).unwrap(), 2 * n as u64);
+    }
+    long.iter().for_each(begun);
+    assert!(long.iter().all(|one| !one.done()));
+    gates.iter().for_each(Gate::open);
+    for one in long {
+        assert!(one.result(LONG).is_ok());
+    }
+}
+
+/// Of the first of them that finds no room it is not known before it is handed out.
+#[test]
+fn tasks_that_fill_the_ring_wait_in_the_queue() {
+    let _watchdog = support::watchdog();
+    let pool = pool(1);
+    teach_that_tasks_are_short(&pool);
+    let bytes = |n: usize| vec![n as u8; 60_000];
+    let sums = (0..200)
+        .map(|n| pool.submit(task!([bytes = bytes(n)] => bytes.iter().map(|byte| u64::from(*byte)).sum::<u64>())));
+    for (n, sum) in sums.collect::<Vec<_>>().into_iter().enumerate() {
+        assert_eq!(sum.result(LONG).unwrap(), 60_000 * n as u64);
+    }
+}
+
 #[test]
 fn while_tasks_are_queued_behind_a_long_one_the_pool_sleeps() {
     let _watchdog = support::watchdog();

@@ -103,10 +103,13 @@ pub fn frames(input: &[u8]) -> bool {
     // A frame by itself, which may be one of the short ones.
     let first = &frames[..Survey::of(frames, 1).length];
     let segments = || vec![Segment::Frames(Frames::Here(first.to_vec()))];
-    let alone = || Encoded::from(Whole { items: 1, segments: segments(), elapsed: Duration::ZERO, beside: None });
-    decoded(alone().into_value::<u64>());
-    decoded(alone().into_value::<String>());
-    outcomes(alone());
+    let whole = || Whole { items: 1, segments: segments(), elapsed: Duration::ZERO, beside: None };
+    let both = || [Encoded::from(whole()), Encoded::Whole(Box::new(whole()))];
+    let [once, again] = both().map(|encoded| encoded.into_value::<u64>().map_err(|error| error.to_string()));
+    assert_eq!(once, again);
+    let [once, again] = both().map(|encoded| encoded.into_value::<String>().map_err(|error| error.to_string()));
+    assert_eq!(once, again);
+    both().into_iter().for_each(outcomes);
     decoded(one().into_value::<u64>());
     decoded(one().into_value::<String>());
     decoded(one().into_value::<Vec<(bool, Option<Vec<u16>>)>>());

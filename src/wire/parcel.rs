@@ -44,6 +44,7 @@ pub(crate) enum Encoded {
 
 /// What goes beside the time into four words.
 const SHORT: usize = 15;
+const _: () = assert!(size_of::<Encoded>() <= 4 * size_of::<u64>());
 
 /// Any outcome.
 pub(crate) struct Whole {

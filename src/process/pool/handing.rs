@@ -69,14 +69,13 @@ impl ProcessPool {
         findings: &mut Findings,
     ) {
         let is_alone = parked.only().is_none() && !parked.needs_descriptors() && !roster.has_queued();
-        match if is_alone { roster.hungriest(now, &[]) } else { None } {
-            // What was not taken is in the queue now.
-            Some(slot) => self.hand(roster, slot, parked, now, findings),
-            None => {
-                roster.enqueue(parked);
-                false
-            }
-        };
+        let slot = if is_alone { roster.hungriest(now, &[]) } else { None };
+        if let Some(slot) = slot {
+            // What is not taken is in the queue then.
+            self.hand(roster, slot, parked, now, findings);
+        } else {
+            roster.enqueue(parked);
+        }
         self.dispatch(roster, now, findings);
     }
 
@@ -94,7 +93,7 @@ impl ProcessPool {
                     self.changed.notify_all();
                 }
                 let limit = worker.time_is_up();
-                // What it is for others to do sooner is known for those behind the same task already.
+                // For those behind the first one it is minded already, and anew by whoever makes another one the first.
                 let help = if had_behind || !worker.has_behind() { None } else { roster.help_due(now) };
                 for at in limit.into_iter().chain(help) {
                     self.mind(roster, at);
@@ -184,6 +183,7 @@ impl ProcessPool {
             }
             (None, _) => {}
         }
+        self.mind_help(&mut roster, now);
         // The next one is the supervisor's to hand out: this thread may have other things to do.
         let has_more = roster.has_queued();
         drop(roster);
@@ -216,6 +216,8 @@ impl ProcessPool {
             }
         }
         if !back.is_empty() {
+            // What they have learned of tasks is not true of these: so each is given one of them first.
+            roster.workers().filter(|worker| worker.could_help()).for_each(Worker::forget_pace);
             back.into_iter().for_each(|parked| roster.enqueue(parked));
             self.dispatch(roster, now, findings);
         }

@@ -183,7 +183,7 @@ impl Parked {
     }
 
     /// It may be run nowhere else. A pool has fewer places than a `u32` can say.
-    pub(in crate::process) fn is_for(&mut self, slot: usize) {
+    pub(in crate::process) fn pin_to(&mut self, slot: usize) {
         self.only = u32::try_from(slot).ok();
     }
 

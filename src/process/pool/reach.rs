@@ -24,8 +24,9 @@ impl ProcessPool {
         }
         let take_back = |worker: &mut Worker| Some((worker.take_back(sequence).ok()??, worker.time_is_up()));
         let (taken, time_is_up) = roster.workers().find_map(take_back)?;
-        // Another one may be the first of its worker now.
+        // Another one may be the first of its worker now, or the worker idle.
         time_is_up.into_iter().for_each(|at| self.mind(&mut roster, at));
+        self.mind_help(&mut roster, Instant::now());
         if roster.has_queued() {
             // Its worker can be given another one.
             self.ring();
@@ -85,14 +86,18 @@ impl ProcessPool {
     }
 
     /// After what has ended was taken, and more was handed out: when the supervisor comes to look.
-    fn leave_to_supervisor(&self, roster: &mut Roster, now: Instant) {
+    pub(in crate::process) fn leave_to_supervisor(&self, roster: &mut Roster, now: Instant) {
         let demand = roster.demand();
         let mut looks = false;
         roster.workers().for_each(|worker| looks |= worker.put_off(demand, now));
         if looks {
             self.mind(roster, now + LEISURE);
         }
-        // A worker may have become idle that could help others.
+        self.mind_help(roster, now);
+    }
+
+    /// A worker may have become idle that could help others.
+    pub(in crate::process) fn mind_help(&self, roster: &mut Roster, now: Instant) {
         if let Some(at) = roster.help_due(now) {
             self.mind(roster, at);
         }
@@ -105,7 +110,9 @@ impl ProcessPool {
 
     /// By who submits: takes what has ended where that may be much. So where many short tasks are submitted, the supervisor
     /// need not be woken for them, nor a worker because another one seems to have much to do.
-    pub(in crate::process) fn relieve(&self, roster: &mut Roster, now: Instant, findings: &mut Findings) {
+    ///
+    /// `true`: it did; the rest is to be [left](Self::leave_to_supervisor) to the supervisor once more is handed out.
+    pub(in crate::process) fn relieve(&self, roster: &mut Roster, now: Instant, findings: &mut Findings) -> bool {
         let waits = !roster.queue.is_empty();
         let mut any = false;
         for slot in 0..roster.places.len() {
@@ -114,9 +121,7 @@ impl ProcessPool {
                 any = true;
             }
         }
-        if any {
-            self.leave_to_supervisor(roster, now);
-        }
+        any
     }
 }
 

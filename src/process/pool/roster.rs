@@ -123,10 +123,12 @@ impl Roster {
 
     /// Whether the supervisor has to know that something is queued. Where all places have their workers, it hears from
     /// these when they can take more.
-    pub(in crate::process) fn wants_supervisor(&self) -> bool {
+    ///
+    /// `now`: the time by which tasks were handed out. By a later one a task may be held back for a moment that has passed.
+    pub(in crate::process) fn wants_supervisor(&self, now: Instant) -> bool {
         let has_free_place = self.places.iter().any(|place| place.worker.is_none());
         // It may have set no alarm for that.
-        let is_crowded = || self.crowded_until.is_some_and(|until| Instant::now() < until);
+        let is_crowded = || self.crowded_until.is_some_and(|until| now < until);
         has_free_place || is_crowded()
     }
 

@@ -129,7 +129,9 @@ impl ProcessPool {
             return Ok(());
         };
         parked.sequence = sequence;
-        only.into_iter().for_each(|slot| parked.is_for(slot));
+        if let Some(slot) = only {
+            parked.pin_to(slot);
+        }
         if let Err(fate) = parked.packed.set_ticket(sequence) {
             self.tell_of_change(roster);
             parked.into_packed().meet(fate, &self.notifier);
@@ -151,12 +153,15 @@ impl ProcessPool {
         let waited = roster.has_queued();
         let mut findings = Findings::default();
         let now = Instant::now();
-        self.relieve(&mut roster, now, &mut findings);
+        let relieved = self.relieve(&mut roster, now, &mut findings);
         self.enqueue_and_dispatch(&mut roster, parked, now, &mut findings);
+        if relieved {
+            self.leave_to_supervisor(&mut roster, now);
+        }
         if !waited && roster.has_queued() {
             roster.wake_in_time();
         }
-        self.see_to_supervision(roster);
+        self.see_to_supervision(roster, now);
         self.tell_of_room();
         findings.conclude(self);
         Ok(())
@@ -240,9 +245,9 @@ impl ProcessPool {
     }
 
     /// There may be more to do than those workers can who are there; and somebody has to watch over them.
-    fn see_to_supervision(&self, mut roster: MutexGuard<'_, Roster>) {
+    fn see_to_supervision(&self, mut roster: MutexGuard<'_, Roster>, now: Instant) {
         let starts = !roster.is_supervised;
-        let wants_supervisor = roster.has_queued() && roster.wants_supervisor();
+        let wants_supervisor = roster.has_queued() && roster.wants_supervisor(now);
         roster.is_supervised = true;
         drop(roster);
         if starts {

@@ -205,6 +205,12 @@ impl Worker {
         depth.saturating_sub(self.handed.len()).min(usize::try_from(self.left).unwrap_or(usize::MAX))
     }
 
+    /// Nothing is known of what its next tasks take.
+    pub(in crate::process) fn forget_pace(&mut self) {
+        self.pace = None;
+        self.depth = 1;
+    }
+
     /// So many tasks have taken so long.
     fn learn_pace(&mut self, tasks: u32, took: Duration) {
         let last = took / tasks;
@@ -219,7 +225,7 @@ impl Worker {
         self.pace.unwrap_or(WAKING).saturating_mul(u32::try_from(tasks).unwrap_or(u32::MAX))
     }
 
-    /// What it costs to wake it, if it sleeps.
+    /// How long such tasks as it has had may wait before a worker that sleeps is woken for them.
     fn waking(&self) -> Duration {
         if self.pace.is_some_and(|pace| pace < SHORT) { WAKING_FOR_SHORT } else { WAKING }
     }
@@ -378,8 +384,8 @@ impl Worker {
 
     /// Takes the last of these back that it has not begun.
     pub(in crate::process) fn take_back_last(&mut self) -> Result<Option<Parked>, Damage> {
-        let last = self.behind().next_back();
-        last.map_or(Ok(None), |last| self.take_back(last))
+        let last = self.handed.iter().skip(1).rposition(|handed| handed.parked.only().is_none());
+        last.map_or(Ok(None), |last| self.take_back_at(1 + last))
     }
 
     /// It is given nothing more, and the supervisor ends it.
@@ -397,7 +403,10 @@ impl Worker {
 
     /// Takes a task back, if it has not begun it.
     pub(in crate::process) fn take_back(&mut self, sequence: u64) -> Result<Option<Parked>, Damage> {
-        let Some(at) = self.position(sequence) else { return Ok(None) };
+        self.position(sequence).map_or(Ok(None), |at| self.take_back_at(at))
+    }
+
+    fn take_back_at(&mut self, at: usize) -> Result<Option<Parked>, Damage> {
         if !self.sender.revoke(self.handed[at].ticket)? {
             return Ok(None);
         }

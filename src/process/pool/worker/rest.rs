@@ -11,7 +11,7 @@ use crate::process::pool::roster::Demand;
 use crate::ring::{State, Ticket};
 use std::time::Instant;
 
-/// So many results are worth to be taken by who submits: it costs less than to wake the supervisor for them.
+/// More results than these are for who submits to take: it costs less than to wake the supervisor for them.
 const MANY: usize = 16;
 
 impl Worker {
@@ -91,9 +91,9 @@ impl Worker {
         }
     }
 
-    /// Whether so much has ended that somebody else than the supervisor should take it: a quarter of what should take as
-    /// long as waking another worker, or, if more `waits` to be handed out, of what there is; else [`MANY`]. Or it is
-    /// damaged.
+    /// Whether so much has ended that somebody else than the supervisor should take it: more than a quarter of what should
+    /// take as long as waking it, or, if more `waits` to be handed out, of what there is; else more than [`MANY`]. Or it
+    /// is damaged.
     pub(in crate::process) fn has_many_ended(&mut self, waits: bool) -> bool {
         let has_much = waits || self.time_for(self.handed.len()) > WAKING;
         let many = if has_much { self.handed.len() / 4 } else { MANY };
